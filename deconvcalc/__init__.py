@@ -1,0 +1,115 @@
+"""The arithmetic of spatial sizes in convolutional networks.
+
+>>> import deconvcalc as dc
+>>> dc.ConvTranspose(6, stride=2).output_size(28)
+60
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from deconvcalc.errors import (
+        DeconvcalcError,
+        DialectError,
+        LayerError,
+        NotationError,
+        QueryError,
+        SizeError,
+    )
+    from deconvcalc.layers import (
+        AdaptivePool,
+        AvgPool,
+        Conv,
+        ConvTranspose,
+        Crop,
+        Dense,
+        DepthwiseConv,
+        Explicit,
+        Flatten,
+        Fold,
+        GlobalPool,
+        Identity,
+        Layer,
+        LpPool,
+        MaxPool,
+        MaxUnpool,
+        Pad,
+        PixelShuffle,
+        PixelUnshuffle,
+        Reshape,
+        Same,
+        Slice,
+        ToSize,
+        Unfold,
+        Upsample,
+    )
+    from deconvcalc.notation import parse
+    from deconvcalc.sizemap import Progression, SizeMap
+    from deconvcalc.solver import Answer, Answers, solve
+
+__all__ = [
+    "AdaptivePool",
+    "Answer",
+    "Answers",
+    "AvgPool",
+    "Conv",
+    "ConvTranspose",
+    "Crop",
+    "DeconvcalcError",
+    "Dense",
+    "DepthwiseConv",
+    "DialectError",
+    "Explicit",
+    "Flatten",
+    "Fold",
+    "GlobalPool",
+    "Identity",
+    "Layer",
+    "LayerError",
+    "LpPool",
+    "MaxPool",
+    "MaxUnpool",
+    "NotationError",
+    "Pad",
+    "PixelShuffle",
+    "PixelUnshuffle",
+    "Progression",
+    "QueryError",
+    "Reshape",
+    "Same",
+    "SizeError",
+    "SizeMap",
+    "Slice",
+    "ToSize",
+    "Unfold",
+    "Upsample",
+    "parse",
+    "solve",
+]
+
+_ROOMS = {
+    **dict.fromkeys(("Answer", "Answers", "solve"), "solver"),
+    **dict.fromkeys(("Progression", "SizeMap"), "sizemap"),
+    "parse": "notation",
+    **dict.fromkeys([name for name in __all__ if name.endswith("Error")], "errors"),
+}
+"""Where a public name lives; what is not named here is a layer."""
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used: `import deconvcalc` itself loads nothing."""
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib import import_module
+
+    value = getattr(import_module(f"deconvcalc.{_ROOMS.get(name, 'layers')}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,223 @@
+"""What a dialect is: a table of calls, and how each reads its arguments into a layer.
+
+A dialect names things and refuses what its framework refuses. It imports no framework, and it
+knows nothing of the solver but the `Mode`s in which it lets a window be padded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from deconvcalc.errors import DialectError
+from deconvcalc.layers import Layer
+from deconvcalc.values import Value, integer
+
+__all__ = ["REQUIRED", "Call", "Dialect", "Given", "Mode", "calls"]
+
+
+class _Required:
+    def __repr__(self) -> str:
+        return "REQUIRED"
+
+
+REQUIRED: Any = _Required()
+"""The default of a parameter that has none."""
+
+Parameters = tuple[tuple[str, Any], ...]
+
+
+class Call(Value):
+    """One callable of a framework, for example `nn.Conv2d`.
+
+    Args:
+        name: its name.
+        axes: its number of spatial axes; None where the size decides.
+        parameters: names and defaults, in the framework's order.
+        make: what reads the arguments into a layer.
+        open_ended: whether further keywords are taken (Keras passes them on).
+    """
+
+    __slots__ = ("axes", "make", "name", "open_ended", "parameters")
+    _fields = ("name", "axes", "parameters", "make", "open_ended")
+    name: str
+    axes: int | None
+    parameters: Parameters
+    make: Callable[[Given], Layer]
+    open_ended: bool
+
+    def __init__(
+        self,
+        name: str,
+        axes: int | None,
+        parameters: Parameters,
+        make: Callable[[Given], Layer],
+        open_ended: bool = False,
+    ) -> None:
+        self._set(name=name, axes=axes, parameters=parameters, make=make, open_ended=open_ended)
+
+
+class Mode(Value):
+    """One way in which a dialect lets a window be padded, or a transposed window be cropped.
+
+    Args:
+        name: as the framework spells it.
+        kind: "free": any padding on both sides, the crop after a transposed window less by an
+            output_padding; "none": no padding; "same": TensorFlow's rule, which for a transposed
+            window keeps w elements of the last step, 1 <= w <= stride.
+        bit: its bit in a mask of modes.
+        text: the argument that asks for it, where it has a word ("same", "valid").
+        half: whether the padding is at most half of the undilated kernel.
+        lax: whether the output_padding may reach the dilation (torch), not only the stride.
+        unit_stride: whether it needs a stride of 1.
+        asked: whether it is searched only when it is asked for by name.
+    """
+
+    __slots__ = ("asked", "bit", "half", "kind", "lax", "name", "text", "unit_stride")
+    _fields = ("name", "kind", "bit", "text", "half", "lax", "unit_stride", "asked")
+    name: str
+    kind: str
+    bit: int
+    text: str | None
+    half: bool
+    lax: bool
+    unit_stride: bool
+    asked: bool
+
+    def __init__(
+        self,
+        name: str,
+        kind: str,
+        bit: int,
+        *,
+        text: str | None = None,
+        half: bool = False,
+        lax: bool = False,
+        unit_stride: bool = False,
+        asked: bool = False,
+    ) -> None:
+        self._set(name=name, kind=kind, bit=bit, text=text, half=half, lax=lax)
+        self._set(unit_stride=unit_stride, asked=asked)
+
+
+class Dialect(Value):
+    """The names, defaults and rules of one framework.
+
+    Args:
+        name: its short name, as on the command line.
+        title: its name for people.
+        prefixes: the modules whose attributes are its calls: "nn" in `nn.Conv2d`.
+        calls: its calls by name.
+        modes: for each operation of the solver, the ways to pad.
+        stride_with_dilation: whether a layer may have both above 1 (on any axes).
+        pool_dilation: whether a max pool may be dilated.
+    """
+
+    __slots__ = (
+        "calls",
+        "modes",
+        "name",
+        "pool_dilation",
+        "prefixes",
+        "stride_with_dilation",
+        "title",
+    )
+    _fields = (
+        "name",
+        "title",
+        "prefixes",
+        "calls",
+        "modes",
+        "stride_with_dilation",
+        "pool_dilation",
+    )
+    name: str
+    title: str
+    prefixes: frozenset[str]
+    calls: Mapping[str, Call]
+    modes: Mapping[str, tuple[Mode, ...]]
+    stride_with_dilation: bool
+    pool_dilation: bool
+
+    def __init__(
+        self,
+        *,
+        name: str,
+        title: str,
+        prefixes: frozenset[str],
+        calls: Mapping[str, Call],
+        modes: Mapping[str, tuple[Mode, ...]],
+        stride_with_dilation: bool,
+        pool_dilation: bool,
+    ) -> None:
+        self._set(name=name, title=title, prefixes=prefixes, calls=calls, modes=modes)
+        self._set(stride_with_dilation=stride_with_dilation, pool_dilation=pool_dilation)
+
+
+class Given:
+    """The arguments of one call, bound to its parameters, with readers that check them."""
+
+    def __init__(self, call: Call, values: Mapping[str, Any]) -> None:
+        self.call = call
+        self.values = values
+
+    def __getitem__(self, name: str) -> Any:
+        return self.values[name]
+
+    @property
+    def axes(self) -> int:
+        """The number of spatial axes of the call."""
+        return self.call.axes or 1
+
+    def refuse(self, name: str, need: str) -> DialectError:
+        """The error that says what a parameter must be."""
+        return DialectError(f"{self.call.name}: {name} {need}, not {self[name]!r}", rule=name)
+
+    def whole(self, name: str, least: int) -> int:
+        """A plain int."""
+        number = integer(self[name])
+        if number is None or number < least:
+            raise self.refuse(name, f"must be an int of at least {least}")
+        return number
+
+    def flag(self, name: str) -> bool:
+        """A bool."""
+        if not isinstance(self[name], bool):
+            raise self.refuse(name, "must be True or False")
+        return bool(self[name])
+
+    def word(self, name: str, words: tuple[str, ...]) -> str:
+        """One of some words."""
+        if self[name] not in words:
+            raise self.refuse(name, "must be one of " + ", ".join(map(repr, words)))
+        return str(self[name])
+
+    def each(self, name: str, least: int, *, single: bool = False) -> tuple[int, ...]:
+        """One int per axis, from an int or a sequence of them.
+
+        `single` lets a sequence of one stand for all axes.
+        """
+        value = self[name]
+        items = value if isinstance(value, (tuple, list)) else (value,) * self.axes
+        if single and len(items) == 1:
+            items = tuple(items) * self.axes
+        numbers = [integer(item) for item in items]
+        whole = tuple([number for number in numbers if number is not None and number >= least])
+        if len(whole) != len(items) or len(items) != self.axes:
+            need = f"must be an int of at least {least}"
+            raise self.refuse(name, need if self.axes == 1 else f"{need}, or a tuple of {self.axes}")
+        return whole
+
+
+def calls(
+    base: str, ranks: str, parameters: Parameters, make: Callable[[Given], Layer], **options: Any
+) -> dict[str, Call]:
+    """The calls that differ in their number of axes alone: Conv1d, Conv2d, Conv3d.
+
+    `base` has a `{}` where the rank stands; `ranks` are the ranks with their letter, "1d 2d 3d".
+    """
+    made = {}
+    for rank in ranks.split():
+        name = base.format(rank)
+        made[name] = Call(name, int(rank[0]), parameters, make, **options)
+    return made

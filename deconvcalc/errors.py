@@ -1,0 +1,102 @@
+"""What can go wrong, as one family of errors that carry fields as well as text."""
+
+from __future__ import annotations
+
+from typing import Any
+
+__all__ = [
+    "DeconvcalcError",
+    "DialectError",
+    "LayerError",
+    "NotationError",
+    "QueryError",
+    "SizeError",
+]
+
+
+class DeconvcalcError(ValueError):
+    """Root of every error that deconvcalc raises about values.
+
+    Attributes:
+        layer: the layer in question, if one is.
+        axis: the index of the axis, if one is.
+        size: the input size, if one is.
+        rule: the name of the rule or of the argument that was broken.
+        hint: the way out.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        layer: Any = None,
+        axis: int | None = None,
+        size: Any = None,
+        rule: str | None = None,
+        hint: str | None = None,
+    ) -> None:
+        self.message = message
+        self.layer = layer
+        self.axis = axis
+        self.size = size
+        self.rule = rule
+        self.hint = hint
+        super().__init__(message)
+
+    def __str__(self) -> str:
+        return f"{self.message}\n  {self.hint}" if self.hint else self.message
+
+
+class LayerError(DeconvcalcError):
+    """A layer that no framework can mean, for example a kernel of size 0."""
+
+
+class SizeError(DeconvcalcError):
+    """A size that a layer refuses, for example an input smaller than its window."""
+
+
+class DialectError(DeconvcalcError):
+    """A call that its framework refuses, for example an output_padding as large as the stride."""
+
+
+class QueryError(DeconvcalcError):
+    """A question that cannot be asked, for example an empty range of strides."""
+
+
+class NotationError(DeconvcalcError):
+    """Text that cannot be read. It shows the text with a caret under the fault.
+
+    Attributes:
+        text: the text as it was given.
+        position: the index of the character at fault.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        text: str,
+        position: int,
+        rule: str | None = None,
+        hint: str | None = None,
+    ) -> None:
+        super().__init__(message, rule=rule, hint=hint)
+        self.text = text
+        self.position = position
+
+    def __str__(self) -> str:
+        """Show the message, the line of the text around the fault, and a caret under it."""
+        start = self.text.rfind("\n", 0, self.position) + 1
+        line = self.text[start:].split("\n", 1)[0]
+        column = self.position - start
+        if len(line) > _WIDTH:
+            cut = max(0, min(column - _WIDTH // 2, len(line) - _WIDTH))
+            line, column = line[cut : cut + _WIDTH], column - cut
+        parts = [self.message, f"  {line}", "  " + " " * column + "^"]
+        if self.hint:
+            parts.append(f"  {self.hint}")
+        return "\n".join(parts)
+
+
+_WIDTH = 100
+"""How much of a long line an error shows."""

@@ -1,0 +1,406 @@
+"""Each layer's size along one axis, and its rules, once.
+
+A formula is a small frozen value with `size(n)` and `slacks(n)`. Both use `+ - * //` and the
+functions of `algebra` alone, so that `n` may be an int, a numpy array, a sympy expression or a
+`SizeMap`. A slack is a rule as a number with a name: the rule holds where the number is at least 0.
+
+Notation: input size n, output size m, stride s, effective kernel ke = d*(k - 1) + 1.
+Sources: the "Shape" sections of torch.nn 2.13 and keras.layers 3.15, corrected by forward passes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+from deconvcalc.algebra import Size, ceil_div, scaled_floor, smax, smin
+from deconvcalc.values import Value
+
+__all__ = [
+    "Constant",
+    "Formula",
+    "Multiple",
+    "Part",
+    "SameWindow",
+    "Scaled",
+    "Shifted",
+    "Sliced",
+    "Spread",
+    "SpreadTo",
+    "Window",
+    "effective_kernel",
+]
+
+
+def effective_kernel(kernel_size: Size, dilation: Size) -> Size:
+    """How many positions a dilated kernel spans: d*(k - 1) + 1."""
+    return dilation * (kernel_size - 1) + 1
+
+
+class Formula(Value):
+    """The size along one axis.
+
+    Attributes:
+        text: the formula in the field's letters.
+        modulus: every accepted input is a multiple of it.
+    """
+
+    __slots__ = ()
+    text: ClassVar[str] = "n"
+
+    @property
+    def modulus(self) -> int:
+        """Every accepted input is a multiple of it."""
+        return 1
+
+    def size(self, n: Size) -> Size:
+        """The output size for input size n, without a look at the rules."""
+        raise NotImplementedError
+
+    def slacks(self, n: Size) -> Iterator[tuple[str, Size]]:
+        """The rules, named, each as a number that is at least 0 where the rule holds."""
+        yield "the input has at least 1 element", n - 1
+
+    def letters(self) -> dict[str, Any]:
+        """What the letters of `text` stand for."""
+        return {}
+
+    def dropped(self, n: int) -> int:
+        """What the floor of the formula drops at n: the remainder of its division."""
+        return 0
+
+
+def _room_to_pad(n: Size, before: int, after: int, limit: int) -> tuple[str, Size]:
+    return "the input is long enough to pad from", n - max(before, after) - limit
+
+
+class Window(Formula):
+    """A window that slides over a padded input: convolution and pooling.
+
+    With `ceil_mode` a last window may hang over the end if it starts inside the input or its
+    leading padding. The closed form agrees with torch's loop and with ONNX Runtime.
+
+    `limit` is for padding that repeats the input, and bounds each side by it: reflection needs
+    n - side >= 1, so its limit is 1; a circle needs n - side >= 0, so its limit is 0.
+    """
+
+    __slots__ = ("after", "before", "ceil_mode", "kernel", "limit", "stride")
+    _fields = ("kernel", "stride", "before", "after", "ceil_mode", "limit")
+    kernel: int
+    stride: int
+    before: int
+    after: int
+    ceil_mode: bool
+    limit: int | None
+
+    def __init__(
+        self,
+        kernel: int,
+        stride: int,
+        before: int,
+        after: int,
+        ceil_mode: bool = False,
+        limit: int | None = None,
+    ) -> None:
+        self._set(
+            kernel=kernel,
+            stride=stride,
+            before=before,
+            after=after,
+            ceil_mode=ceil_mode,
+            limit=limit,
+        )
+
+    @property
+    def text(self) -> str:  # type: ignore[override]  # depends on ceil_mode
+        """The formula in the field's letters."""
+        if self.ceil_mode:
+            return "floor((n + before + s - 1 + min(s + after - ke, 0)) / s)"
+        return "floor((n + before + after - ke) / s) + 1"
+
+    def letters(self) -> dict[str, Any]:
+        """What the letters of `text` stand for."""
+        return {"before": self.before, "after": self.after, "ke": self.kernel, "s": self.stride}
+
+    def _span(self, n: Size) -> Size:
+        if self.ceil_mode:
+            overhang = smin(self.stride + self.after - self.kernel, 0)
+            return n + self.before + self.stride - 1 + overhang
+        return n + self.before + self.after - self.kernel
+
+    def size(self, n: Size) -> Size:
+        """The number of windows."""
+        return self._span(n) // self.stride + (0 if self.ceil_mode else 1)
+
+    def slacks(self, n: Size) -> Iterator[tuple[str, Size]]:
+        """The input, and the window, must have room."""
+        yield from super().slacks(n)
+        if self.ceil_mode:
+            yield "one window starts inside the padded input", self._span(n) - self.stride
+        else:
+            yield "the window fits into the padded input", self._span(n)
+        if self.limit is not None:
+            yield _room_to_pad(n, self.before, self.after, self.limit)
+
+    def dropped(self, n: int) -> int:
+        """How many elements at the end of the padded input no window reads.
+
+        With `ceil_mode`, the remainder of its own division.
+        """
+        return int(self._span(n) % self.stride)
+
+
+class SameWindow(Formula):
+    """A window with TensorFlow's `same` rule: ceil(n/s) windows, the padding chosen to fit."""
+
+    __slots__ = ("kernel", "lower", "stride")
+    _fields = ("kernel", "stride", "lower")
+    text = "ceil(n / s)"
+    kernel: int
+    stride: int
+    lower: bool
+
+    def __init__(self, kernel: int, stride: int, lower: bool = False) -> None:
+        self._set(kernel=kernel, stride=stride, lower=lower)
+
+    def letters(self) -> dict[str, Any]:
+        """What the letters of `text` stand for."""
+        return {"s": self.stride}
+
+    def size(self, n: Size) -> Size:
+        """One window for every s inputs, and one for the rest."""
+        return ceil_div(n, self.stride)
+
+    def pads(self, n: Size) -> tuple[Size, Size]:
+        """The padding before and after at input size n; the odd one goes to the end, or the start."""
+        total = smax((self.size(n) - 1) * self.stride + self.kernel - n, 0)
+        less = total // 2
+        return (total - less, less) if self.lower else (less, total - less)
+
+
+class Spread(Formula):
+    """A transposed window: the full length (n - 1)*s + ke, cropped on both sides.
+
+    A negative `after` extends the result by zeros (torch's output_padding beyond the kernel).
+    """
+
+    __slots__ = ("after", "before", "kernel", "stride")
+    _fields = ("kernel", "stride", "before", "after")
+    text = "(n - 1)*s + ke - before - after"
+    kernel: int
+    stride: int
+    before: int
+    after: int
+
+    def __init__(self, kernel: int, stride: int, before: int, after: int) -> None:
+        self._set(kernel=kernel, stride=stride, before=before, after=after)
+
+    def letters(self) -> dict[str, Any]:
+        """What the letters of `text` stand for."""
+        return {"s": self.stride, "ke": self.kernel, "before": self.before, "after": self.after}
+
+    def full(self, n: Size) -> Size:
+        """The length before any crop."""
+        return (n - 1) * self.stride + self.kernel
+
+    def size(self, n: Size) -> Size:
+        """What the crops leave."""
+        return self.full(n) - self.before - self.after
+
+    def slacks(self, n: Size) -> Iterator[tuple[str, Size]]:
+        """Something must be left."""
+        yield from super().slacks(n)
+        yield "the crops leave at least 1 element", self.size(n) - 1
+
+
+class SpreadTo(Spread):
+    """A transposed window whose size is asked for: the crops follow from it.
+
+    The size may lie below (n - 1)*s + ke - before - after by `room[0]`, and above it by `room[1]`;
+    None is no bound.
+    """
+
+    __slots__ = ("room", "target")
+    _fields = (*Spread._fields, "target", "room")
+    text = "the size asked for"
+    target: int
+    room: tuple[int | None, int]
+
+    def __init__(
+        self,
+        kernel: int,
+        stride: int,
+        before: int,
+        after: int,
+        target: int,
+        room: tuple[int | None, int],
+    ) -> None:
+        self._set(
+            kernel=kernel, stride=stride, before=before, after=after, target=target, room=room
+        )
+
+    def size(self, n: Size) -> Size:
+        """The size asked for, whatever n is."""
+        return n * 0 + self.target
+
+    def slacks(self, n: Size) -> Iterator[tuple[str, Size]]:
+        """The size asked for must be within reach of n."""
+        yield "the input has at least 1 element", n - 1
+        natural = super().size(n)
+        if self.room[0] is not None:
+            yield "the size asked for is not too small", self.target + self.room[0] - natural
+        yield "the size asked for is not too large", natural + self.room[1] - self.target
+
+
+class Multiple(Formula):
+    """Every element becomes `factor` elements: nearest upsampling and pixel shuffle."""
+
+    __slots__ = ("factor",)
+    _fields = ("factor",)
+    text = "n * factor"
+    factor: int
+
+    def __init__(self, factor: int) -> None:
+        self._set(factor=factor)
+
+    def letters(self) -> dict[str, Any]:
+        """What the letters of `text` stand for."""
+        return {"factor": self.factor}
+
+    def size(self, n: Size) -> Size:
+        """The product."""
+        return n * self.factor
+
+
+class Part(Formula):
+    """Every `factor` elements become one: pixel unshuffle. The factor must divide the size."""
+
+    __slots__ = ("factor",)
+    _fields = ("factor",)
+    text = "n / factor"
+    factor: int
+
+    def __init__(self, factor: int) -> None:
+        self._set(factor=factor)
+
+    @property
+    def modulus(self) -> int:
+        """The factor divides every accepted input."""
+        return self.factor
+
+    def letters(self) -> dict[str, Any]:
+        """What the letters of `text` stand for."""
+        return {"factor": self.factor}
+
+    def size(self, n: Size) -> Size:
+        """The quotient."""
+        return n // self.factor
+
+
+class Scaled(Formula):
+    """A float scale: floor(n * scale), the product rounded to float64 as torch rounds it."""
+
+    __slots__ = ("scale",)
+    _fields = ("scale",)
+    text = "floor(n * scale)"
+    scale: float
+
+    def __init__(self, scale: float) -> None:
+        self._set(scale=scale)
+
+    def letters(self) -> dict[str, Any]:
+        """What the letters of `text` stand for."""
+        return {"scale": self.scale}
+
+    def size(self, n: Size) -> Size:
+        """The floor of the rounded product."""
+        return scaled_floor(n, self.scale)
+
+    def slacks(self, n: Size) -> Iterator[tuple[str, Size]]:
+        """Something must be left."""
+        yield from super().slacks(n)
+        yield "the scaled size is at least 1", self.size(n) - 1
+
+
+class Constant(Formula):
+    """A size that the input does not change: adaptive pools, a resize to a size."""
+
+    __slots__ = ("target",)
+    _fields = ("target",)
+    text = "the size asked for"
+    target: int
+
+    def __init__(self, target: int) -> None:
+        self._set(target=target)
+
+    def size(self, n: Size) -> Size:
+        """The size asked for, whatever n is."""
+        return n * 0 + self.target
+
+
+class Shifted(Formula):
+    """Padding and cropping: n + before + after, negative to crop.
+
+    `limit` is as in `Window`. `least` bounds the input.
+    """
+
+    __slots__ = ("after", "before", "least", "limit")
+    _fields = ("before", "after", "limit", "least")
+    text = "n + before + after"
+    before: int
+    after: int
+    limit: int | None
+    least: int
+
+    def __init__(self, before: int, after: int, limit: int | None = None, least: int = 1) -> None:
+        self._set(before=before, after=after, limit=limit, least=least)
+
+    def letters(self) -> dict[str, Any]:
+        """What the letters of `text` stand for."""
+        return {"before": self.before, "after": self.after}
+
+    def size(self, n: Size) -> Size:
+        """The padded size."""
+        return n + self.before + self.after
+
+    def slacks(self, n: Size) -> Iterator[tuple[str, Size]]:
+        """Something must be left, and the padding must find values to repeat."""
+        yield f"the input has at least {self.least} element(s)", n - self.least
+        yield "at least 1 element is left", self.size(n) - 1
+        if self.limit is not None:
+            yield _room_to_pad(n, self.before, self.after, self.limit)
+
+
+class Sliced(Formula):
+    """Every `step`-th element from `start` up to `stop` (None: the end), as Python slices."""
+
+    __slots__ = ("start", "step", "stop")
+    _fields = ("start", "stop", "step")
+    text = "ceil((min(n, stop) - start) / step)"
+    start: int
+    stop: int | None
+    step: int
+
+    def __init__(self, start: int, stop: int | None, step: int) -> None:
+        self._set(start=start, stop=stop, step=step)
+
+    def letters(self) -> dict[str, Any]:
+        """What the letters of `text` stand for."""
+        return {"start": self.start, "stop": self.stop, "step": self.step}
+
+    def _end(self, n: Size) -> Size:
+        if self.stop is None:
+            return n
+        return n + self.stop if self.stop < 0 else smin(n, self.stop)
+
+    def _begin(self, n: Size) -> Size:
+        return smax(n + self.start, 0) if self.start < 0 else self.start
+
+    def size(self, n: Size) -> Size:
+        """How many elements are taken."""
+        return ceil_div(self._end(n) - self._begin(n), self.step)
+
+    def slacks(self, n: Size) -> Iterator[tuple[str, Size]]:
+        """Something must be left."""
+        yield from super().slacks(n)
+        yield "the slice takes at least 1 element", self._end(n) - self._begin(n) - 1

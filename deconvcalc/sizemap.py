@@ -1,0 +1,245 @@
+"""Exact maps from an input size to an output size.
+
+Every layer with integer parameters is one `floor((a*n + b) / c)` along an axis, on a domain
+`low <= n <= high` whose members `modulus` divides. `SizeMap` is that map, and it is an algebra too:
+a formula that is run on `SizeMap.identity()` gives its own map, so no formula is written twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import gcd
+from typing import Any
+
+from deconvcalc.errors import DeconvcalcError, SizeError
+from deconvcalc.values import Value, integer
+
+__all__ = ["Progression", "SizeMap"]
+
+
+class Progression(Value):
+    """The integers `start, start + step, ...` up to and including `stop` (None: for ever).
+
+    Args:
+        start: the first member.
+        stop: the last candidate, or None where there is no last one.
+        step: the distance of neighbours, at least 1.
+
+    >>> Progression(27, 28)
+    Progression(start=27, stop=28, step=1)
+    >>> print(Progression(27, 28), 28 in Progression(27, 28), len(Progression(4, None, 4)[:3]))
+    27..28 True 3
+    """
+
+    __slots__ = ("start", "step", "stop")
+    _fields = ("start", "stop", "step")
+    start: int
+    stop: int | None
+    step: int
+
+    def __init__(self, start: int, stop: int | None, step: int = 1) -> None:
+        if step < 1:
+            raise DeconvcalcError(f"step must be at least 1, not {step}", rule="step")
+        if stop is not None:
+            if stop < start:
+                start, stop, step = 1, 0, 1
+            else:
+                stop -= (stop - start) % step
+                step = step if stop > start else 1
+        self._set(start=start, stop=stop, step=step)
+
+    def __contains__(self, n: object) -> bool:
+        value = integer(n)
+        if value is None or value < self.start or (self.stop is not None and value > self.stop):
+            return False
+        return (value - self.start) % self.step == 0
+
+    def __bool__(self) -> bool:
+        return self.stop is None or self.stop >= self.start
+
+    def __len__(self) -> int:
+        if self.stop is None:
+            raise DeconvcalcError(f"{self} has no last member, and so no length")
+        return (self.stop - self.start) // self.step + 1
+
+    def __iter__(self) -> Iterator[int]:
+        n = self.start
+        while self.stop is None or n <= self.stop:
+            yield n
+            n += self.step
+
+    def __getitem__(self, index: Any) -> Any:
+        if self.stop is not None:
+            return range(self.start, self.stop + 1, self.step)[index]
+        if isinstance(index, slice):
+            if index.stop is None or index.stop < 0 or (index.start or 0) < 0:
+                raise IndexError(f"{self} has no last member: give the slice an end")
+            return range(self.start, self.start + self.step * index.stop, self.step)[index]
+        if index < 0:
+            raise IndexError(f"{self} has no last member")
+        return self.start + self.step * index
+
+    def __str__(self) -> str:
+        if not self:
+            return "none"
+        step = "" if self.step == 1 else f", step {self.step}"
+        if self.stop is None:
+            return f"n >= {self.start}{step}"
+        if self.start == self.stop:
+            return str(self.start)
+        return f"{self.start}..{self.stop}{step}"
+
+
+class SizeMap(Value):
+    """The map n -> floor((slope*n + offset) / divisor) on its domain.
+
+    Args:
+        slope: the factor of n; any integer.
+        offset: what is added; any integer.
+        divisor: at least 1.
+        low: the least n of the domain.
+        high: the greatest n of the domain, or None.
+        modulus: every n of the domain is a multiple of it.
+
+    The form is reduced, so that two maps that agree on a whole ray are equal.
+
+    >>> down = SizeMap(1, 1, 2)
+    >>> print(down, "|", down(28), down.preimage(14))
+    floor((n + 1)/2) | 14 27..28
+    """
+
+    __slots__ = ("divisor", "high", "low", "modulus", "offset", "slope")
+    _fields = ("slope", "offset", "divisor", "low", "high", "modulus")
+    slope: int
+    offset: int
+    divisor: int
+    low: int
+    high: int | None
+    modulus: int
+
+    def __init__(
+        self,
+        slope: int = 1,
+        offset: int = 0,
+        divisor: int = 1,
+        low: int = 1,
+        high: int | None = None,
+        modulus: int = 1,
+    ) -> None:
+        if divisor < 1:
+            raise DeconvcalcError(f"divisor must be at least 1, not {divisor}", rule="divisor")
+        common = gcd(slope, divisor)
+        self._set(
+            slope=slope // common,
+            offset=offset // common,  # floor((a*n + b)/c) keeps its value when b is floored too
+            divisor=divisor // common,
+            low=low,
+            high=high,
+            modulus=modulus,
+        )
+
+    @classmethod
+    def identity(cls) -> SizeMap:
+        """The map n -> n on n >= 1, where a formula starts."""
+        return cls()
+
+    def __call__(self, n: int) -> int:
+        """The value at n.
+
+        Raises:
+            SizeError: n lies outside the domain.
+        """
+        if n not in self.domain:
+            raise SizeError(f"{n} is outside the domain {self.domain} of {self}", size=n)
+        return (self.slope * n + self.offset) // self.divisor
+
+    @property
+    def domain(self) -> Progression:
+        """The inputs that the map takes."""
+        low = -(-self.low // self.modulus) * self.modulus
+        return Progression(low, self.high, self.modulus)
+
+    def preimage(self, m: int) -> Progression:
+        """All n of the domain whose value is m."""
+        domain = self.domain
+        if self.slope == 0:
+            return domain if self.offset // self.divisor == m else Progression(1, 0)
+        # c*m <= a*n + b <= c*m + c - 1, the ends swapped where the slope is negative
+        first, last = self.divisor * m - self.offset, self.divisor * (m + 1) - 1 - self.offset
+        if self.slope > 0:
+            start, stop = -(-first // self.slope), last // self.slope
+        else:
+            start, stop = -(last // -self.slope), -first // -self.slope
+        start = max(start, domain.start)
+        start += (domain.start - start) % domain.step
+        stop = stop if domain.stop is None else min(stop, domain.stop)
+        return Progression(start, stop, domain.step)
+
+    def where(self, slack: SizeMap | int, modulus: int = 1) -> SizeMap:
+        """This map on the part of its domain where `slack` is at least 0 and `modulus` divides n."""
+        low, high = self.low, self.high
+        if isinstance(slack, int):
+            slack = SizeMap(0, slack)
+        if slack.slope > 0:
+            low = max(low, -(slack.offset // slack.slope))
+        elif slack.slope < 0:
+            limit = slack.offset // -slack.slope
+            high = limit if high is None else min(high, limit)
+        elif slack.offset // slack.divisor < 0:
+            high = 0
+        modulus = self.modulus * modulus // gcd(self.modulus, modulus)
+        return SizeMap(self.slope, self.offset, self.divisor, low, high, modulus)
+
+    # The algebra that formulas use. Only what stays one floor is possible.
+
+    def _with(self, slope: int, offset: int, divisor: int) -> SizeMap:
+        return SizeMap(slope, offset, divisor, self.low, self.high, self.modulus)
+
+    def __add__(self, term: int) -> SizeMap:
+        return self._with(self.slope, self.offset + term * self.divisor, self.divisor)
+
+    __radd__ = __add__
+
+    def __sub__(self, term: int) -> SizeMap:
+        return self + -term
+
+    def __neg__(self) -> SizeMap:
+        # -floor(x/c) = floor((c - 1 - x)/c) for an integer x
+        return self._with(-self.slope, self.divisor - 1 - self.offset, self.divisor)
+
+    def __rsub__(self, term: int) -> SizeMap:
+        return -self + term
+
+    def __mul__(self, factor: int) -> SizeMap:
+        if self.divisor != 1 or not isinstance(factor, int):
+            raise DeconvcalcError(f"({self}) * {factor} is no single floor", rule="size_map")
+        return self._with(self.slope * factor, self.offset * factor, 1)
+
+    __rmul__ = __mul__
+
+    def __floordiv__(self, divisor: int) -> SizeMap:
+        return self._with(self.slope, self.offset, self.divisor * divisor)
+
+    def __lt__(self, other: object) -> bool:
+        raise DeconvcalcError(f"the smaller of {self} and {other} is no single floor")
+
+    __gt__ = __lt__
+
+    def __str__(self) -> str:
+        if self.slope == 0:
+            return str(self.offset // self.divisor)
+        whole, rest = divmod(self.offset, self.divisor)
+        if self.divisor == 1:
+            return _linear(self.slope, self.offset)
+        # The whole part of the offset stands outside only where that is shorter to read.
+        inside = _linear(self.slope, rest)
+        inside = f"({inside})" if rest or self.slope < 0 else inside
+        tail = "" if not whole else f" {'+' if whole > 0 else '-'} {abs(whole)}"
+        return f"floor({inside}/{self.divisor}){tail}"
+
+
+def _linear(slope: int, offset: int) -> str:
+    if slope == 0:
+        return str(offset)
+    head = {1: "n", -1: "-n"}.get(slope, f"{slope}*n")
+    return head if offset == 0 else f"{head} {'+' if offset > 0 else '-'} {abs(offset)}"

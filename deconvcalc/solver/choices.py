@@ -1,0 +1,199 @@
+"""Sets of integers as a user writes them: one, a range, a list; kept as ranges, however long."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import gcd
+from typing import Any
+
+from deconvcalc.errors import QueryError
+from deconvcalc.values import Value, field_name, integer
+
+__all__ = ["Choices", "clip", "count_to", "meet", "solve_congruence"]
+
+LONGEST_LIST = 10_000
+
+
+class Choices(Value):
+    """A finite set of integers, as ascending ranges that do not overlap.
+
+    >>> Choices.read("stride", [4, 1, 2, 3], 1), 3 in Choices.read("stride", range(1, 9), 1)
+    (1..4, True)
+    """
+
+    __slots__ = ("parts",)
+    _fields = ("parts",)
+    parts: tuple[range, ...]
+
+    def __init__(self, *parts: range) -> None:
+        self._set(parts=parts)
+
+    @classmethod
+    def read(cls, name: str, value: Any, least: int) -> Choices:
+        """The set that an int, a range, or a list or set of ints means.
+
+        Raises:
+            QueryError: it is empty, or a member is below `least`.
+            TypeError: it is something else.
+        """
+        number = integer(value)
+        if number is not None:
+            choices = cls(range(number, number + 1))
+        elif isinstance(value, range):
+            choices = cls(value if value.step > 0 else value[::-1])
+        elif isinstance(value, (list, set, frozenset)):
+            choices = cls(*_ranges(sorted(_members(name, value))))
+        else:
+            raise TypeError(
+                f"{name} must be an int, a range or a list of ints, not {value!r}"
+            )
+        if not choices:
+            raise QueryError(
+                f"{field_name(name)} leaves nothing to choose from: {value!r} is empty",
+                rule=name,
+                hint="A range such as 2..5 goes upwards and includes both ends."
+                if isinstance(value, range)
+                else "Name at least one value.",
+            )
+        if choices.first < least:
+            raise QueryError(
+                f"{field_name(name)} must be at least {least}, not {choices.first}",
+                rule=name,
+                hint=f"Give {name} values from {least} upwards.",
+            )
+        return choices
+
+    @property
+    def first(self) -> int:
+        """The smallest member."""
+        return self.parts[0][0]
+
+    @property
+    def last(self) -> int:
+        """The largest member."""
+        return self.parts[-1][-1]
+
+    def __bool__(self) -> bool:
+        return any(self.parts)
+
+    def __len__(self) -> int:
+        return sum([len(part) for part in self.parts])
+
+    def __iter__(self) -> Iterator[int]:
+        for part in self.parts:
+            yield from part
+
+    def __contains__(self, number: object) -> bool:
+        return any(number in part for part in self.parts)
+
+    def between(self, low: int, high: int) -> Iterator[int]:
+        """The members from low to high."""
+        for part in self.parts:
+            yield from clip(part, low, high)
+
+    def distance(self, number: int) -> int:
+        """How far a number lies from the nearest member."""
+        best = min(abs(number - self.first), abs(number - self.last))
+        for part in self.parts:
+            if number > part[0]:
+                below = part[count_to(part, number) - 1]
+                best = min(best, number - below)
+                if below + part.step <= part[-1]:
+                    best = min(best, below + part.step - number)
+            else:
+                best = min(best, part[0] - number)
+        return best
+
+    def widened(self, radius: int, least: int) -> Choices:
+        """All numbers within `radius` of a member, from `least` upwards."""
+        if not radius:
+            return self
+        spans: list[list[int]] = []
+        for part in self.parts:
+            dense = part.step <= 2 * radius + 1
+            pieces = [(part[0], part[-1])] if dense else [(x, x) for x in part]
+            for low, high in pieces:
+                low, high = max(low - radius, least), high + radius
+                if spans and low <= spans[-1][1] + 1:
+                    spans[-1][1] = max(spans[-1][1], high)
+                else:
+                    spans.append([low, high])
+        return Choices(*[range(low, high + 1) for low, high in spans])
+
+    def __str__(self) -> str:
+        return ",".join([_shown(part) for part in self.parts])
+
+    __repr__ = __str__
+
+
+def _shown(part: range) -> str:
+    if len(part) == 1:
+        return str(part[0])
+    return f"{part[0]}..{part[-1]}" + (f" step {part.step}" if part.step > 1 else "")
+
+
+def _members(name: str, values: Any) -> set[int]:
+    if len(values) > LONGEST_LIST:
+        raise QueryError(
+            f"{field_name(name)} lists {len(values)} values, more than {LONGEST_LIST}",
+            rule=name,
+            hint="Give a range.",
+        )
+    members = set()
+    for value in values:
+        number = integer(value)
+        if number is None:
+            raise TypeError(f"{name} must list ints, not {value!r}")
+        members.add(number)
+    return members
+
+
+def _ranges(numbers: list[int]) -> list[range]:
+    """Ascending numbers as runs of neighbours."""
+    runs: list[range] = []
+    for number in numbers:
+        if runs and number == runs[-1].stop:
+            runs[-1] = range(runs[-1].start, number + 1)
+        else:
+            runs.append(range(number, number + 1))
+    return runs
+
+
+def clip(numbers: range, low: int, high: int) -> range:
+    """The part of an ascending range from low to high."""
+    start, step = numbers.start, numbers.step
+    if low > start:
+        start += -(-(low - start) // step) * step
+    return range(start, min(numbers.stop, high + 1), step)
+
+
+def count_to(numbers: range, limit: int) -> int:
+    """How many members of an ascending range are at most `limit`."""
+    if limit < numbers.start:
+        return 0
+    return min(len(numbers), (limit - numbers.start) // numbers.step + 1)
+
+
+def meet(numbers: range, residue: int, modulus: int) -> range:
+    """The members of an ascending range that are `residue` modulo `modulus`."""
+    if modulus == 1 or not numbers:
+        return numbers
+    if numbers.step == 1:
+        start = numbers.start + (residue - numbers.start) % modulus
+        return range(start, numbers.stop, modulus)
+    found = solve_congruence(numbers.step, residue - numbers.start, modulus)
+    if found is None:
+        return range(0)
+    first, period = found
+    return range(numbers.start + first * numbers.step, numbers.stop, period * numbers.step)
+
+
+def solve_congruence(factor: int, value: int, modulus: int) -> tuple[int, int] | None:
+    """The least x >= 0 with factor*x = value (mod modulus), and the period of all such x."""
+    common = gcd(factor, modulus)
+    if value % common:
+        return None
+    period = modulus // common
+    if period == 1:
+        return 0, 1
+    return value // common * pow(factor // common, -1, period) % period, period

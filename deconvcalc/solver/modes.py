@@ -1,0 +1,105 @@
+"""Which modes of padding a concrete window is written in: what a framework, and a question, admits.
+
+A window is known by its kernel k, stride s, dilation d, and by `before` and `after`: padding for a
+window, crops for a transposed one. Everything here is decided at one such point.
+"""
+
+from __future__ import annotations
+
+from deconvcalc.dialects import DIALECTS, Dialect, Mode
+from deconvcalc.formulas import SameWindow
+from deconvcalc.solver.query import Space
+
+__all__ = ["BITS", "admitted", "all_modes", "in_both"]
+
+BITS = {
+    name: sum({mode.bit for modes in dialect.modes.values() for mode in modes})
+    for name, dialect in DIALECTS.items()
+}
+"""For each dialect the bits of its modes."""
+
+
+def all_modes(op: str) -> list[tuple[Dialect, Mode]]:
+    """Every mode of every dialect for an operation."""
+    return [(dialect, mode) for dialect in DIALECTS.values() for mode in dialect.modes[op]]
+
+
+def in_both(mask: int) -> bool:
+    """Whether every dialect has a mode in the mask."""
+    return all(mask & bits for bits in BITS.values())
+
+
+def written(
+    op: str, n: int, k: int, s: int, d: int, before: int, after: int, ceil_mode: bool
+) -> int:
+    """The mask of all modes, of any dialect, that write this window at input size n."""
+    mask = 0
+    for dialect, mode in all_modes(op):
+        if _combines(dialect, op, s, d) and (mode.kind == "free" or not ceil_mode):
+            fits = _spread_fits if op == "conv_transpose" else _window_fits
+            if fits(mode, n, k, s, d, before, after):
+                mask |= mode.bit
+    return mask
+
+
+def _combines(dialect: Dialect, op: str, s: int, d: int) -> bool:
+    if op in ("max_pool", "avg_pool"):
+        return d == 1 or (dialect.pool_dilation and op == "max_pool")
+    return dialect.stride_with_dilation or s == 1 or d == 1
+
+
+def _spread_fits(mode: Mode, n: int, k: int, s: int, d: int, before: int, after: int) -> bool:
+    ke = d * (k - 1) + 1
+    if mode.kind == "free":
+        limit = max(s, d) if mode.lax else s
+        return before >= 0 and 0 <= before - after < limit
+    if mode.kind == "none":
+        return before == 0 and 0 <= -after < s
+    kept = ke - before - after
+    return 1 <= kept <= s and before == max(ke - kept, 0) // 2
+
+
+def _window_fits(mode: Mode, n: int, k: int, s: int, d: int, before: int, after: int) -> bool:
+    if mode.unit_stride and s != 1:
+        return False
+    if mode.kind == "free":
+        return before == after >= 0 and (not mode.half or before <= k // 2)
+    if mode.kind == "none":
+        return before == after == 0
+    return SameWindow(d * (k - 1) + 1, s).pads(n) == (before, after)
+
+
+def admitted(
+    space: Space, n: int, k: int, s: int, d: int, before: int, after: int
+) -> int:
+    """The mask of the modes in which the question admits this window."""
+    mask = written(space.op, n, k, s, d, before, after, space.ceil_mode)
+    return sum([mode.bit for mode in space.modes if mask & mode.bit and _within(space, mode, k, s, d, before, after)])
+
+
+def _within(space: Space, mode: Mode, k: int, s: int, d: int, before: int, after: int) -> bool:
+    """Whether padding and output_padding, as the mode names them, lie within the bounds."""
+    ke = d * (k - 1) + 1
+    if mode.kind == "free":
+        if space.padding is not None:
+            if before not in space.padding:
+                return False
+        elif space.bounds.words is not None:  # "valid" in a framework with numbers
+            if before:
+                return False
+        elif before >= ke:
+            return False
+    if not space.transposed:
+        return True
+    extra = space.output_padding
+    no_extra = space.bounds.no_extra
+    if extra is None and not no_extra:
+        return True
+    if mode.kind == "free":
+        return extra is not None and before - after in extra
+    if mode.kind == "none":
+        named, natural = -after, max(s - ke, 0)
+        return (extra is not None and named in extra) or (no_extra and named == natural)
+    kept = ke - before - after
+    named = kept - ke % 2
+    return (extra is not None and 0 <= named < s and named in extra) or (no_extra and kept == s)

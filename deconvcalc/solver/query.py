@@ -1,0 +1,378 @@
+"""A question to the solver, read and checked: sizes, operation, dialect and bounds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from deconvcalc.dialects import DIALECTS, Dialect, Mode
+from deconvcalc.errors import QueryError
+from deconvcalc.layers.base import MOST_AXES, spatial
+from deconvcalc.solver.choices import Choices
+from deconvcalc.values import Value, integer
+
+__all__ = ["BOUNDS", "OPERATIONS", "Bounds", "Query", "Space", "read_query"]
+
+OPERATIONS = ("conv_transpose", "resize_conv", "pixel_shuffle", "conv", "max_pool", "avg_pool")
+"""All operations, those that enlarge first; `any` asks for all of them."""
+
+BOUNDS = ("kernel_size", "stride", "padding", "output_padding", "dilation", "factor")
+"""The parameters that a question may bound, in the order in which they are reported."""
+
+LEAST = {"kernel_size": 1, "stride": 1, "padding": 0, "output_padding": 0, "dilation": 1, "factor": 1}
+
+_USED = {
+    "conv_transpose": {"kernel_size", "stride", "padding", "output_padding", "dilation"},
+    "conv": {"kernel_size", "stride", "padding", "dilation"},
+    "resize_conv": {"kernel_size", "padding", "dilation", "factor"},
+    "max_pool": {"kernel_size", "stride", "padding", "dilation"},
+    "avg_pool": {"kernel_size", "stride", "padding"},
+    "pixel_shuffle": {"factor"},
+}
+
+
+class Bounds(Value):
+    """What one axis may choose from; None is the default of the operation.
+
+    `words` are the paddings asked for by name ("same", "valid"). `no_extra` says whether Keras's
+    output_padding=None is among the choices.
+    """
+
+    __slots__ = (*BOUNDS, "no_extra", "words")
+    _fields = (*BOUNDS, "words", "no_extra")
+    kernel_size: Choices | None
+    stride: Choices | None
+    padding: Choices | None
+    output_padding: Choices | None
+    dilation: Choices | None
+    factor: Choices | None
+    words: frozenset[str] | None
+    no_extra: bool
+
+    def __init__(self, **fields: Any) -> None:
+        self._set(**{name: fields.get(name) for name in self._fields})
+
+    def replace(self, **fields: Any) -> Bounds:
+        """The same bounds with some changed."""
+        return Bounds(**dict(zip(self._fields, self._values(), strict=True)) | fields)
+
+
+class Space(Value):
+    """All parameters of one operation on one axis that a question admits.
+
+    Everything is settled here: defaults, and the modes of padding. `kernel_size`, `stride`,
+    `dilation` and `factor` are `Choices`; `padding` None is 0..d(k-1), `output_padding` None is
+    all that the framework takes.
+    """
+
+    __slots__ = (
+        "bounds",
+        "ceil_mode",
+        "dialects",
+        "dilation",
+        "factor",
+        "kernel_size",
+        "modes",
+        "op",
+        "output_padding",
+        "padding",
+        "stride",
+        "transposed",
+    )
+    _fields = ("op", "dialects", "bounds", "ceil_mode")
+    op: str
+    dialects: tuple[Dialect, ...]
+    bounds: Bounds
+    ceil_mode: bool
+    transposed: bool
+    kernel_size: Choices
+    stride: Choices
+    dilation: Choices
+    factor: Choices
+    padding: Choices | None
+    output_padding: Choices | None
+    modes: tuple[Mode, ...]
+
+    def __init__(
+        self, op: str, dialects: tuple[Dialect, ...], bounds: Bounds, ceil_mode: bool = False
+    ) -> None:
+        pool = op in ("max_pool", "avg_pool")
+        resize = op == "resize_conv"
+        stride = Choices(range(1, 2)) if resize else bounds.stride or Choices(range(1, 9))
+        kernel = bounds.kernel_size or Choices(
+            range(1, 9 if pool else max(11, 2 * stride.last) + 1)
+        )
+        self._set(op=op, dialects=dialects, bounds=bounds, ceil_mode=ceil_mode)
+        self._set(
+            transposed=op == "conv_transpose",
+            kernel_size=kernel,
+            stride=stride,
+            dilation=bounds.dilation or Choices(range(1, 2)),
+            factor=bounds.factor or Choices(range(1, 9)),
+            padding=bounds.padding,
+            output_padding=bounds.output_padding,
+            modes=tuple([m for dialect in dialects for m in _modes(dialect, op, bounds, ceil_mode)]),
+        )
+        if resize and bounds.stride and 1 not in bounds.stride:
+            self._set(modes=())  # its convolution has no other stride
+
+    def described(self) -> dict[str, str]:
+        """The bounds in effect, for people and records."""
+        shown = {"kernel_size": str(self.kernel_size), "stride": str(self.stride)}
+        shown["padding"] = str(self.padding) if self.padding else "0..dilation*(kernel_size-1)"
+        if self.op in ("max_pool", "avg_pool") and not self.padding:
+            shown["padding"] = "0..kernel_size//2"
+        if self.bounds.words is not None:
+            shown["padding"] = ",".join(sorted(self.bounds.words))
+        extra = [str(self.output_padding)] if self.output_padding else []
+        extra += ["none"] if self.bounds.no_extra else []
+        shown["output_padding"] = ",".join(extra) or "all"
+        shown["dilation"] = str(self.dilation)
+        shown["factor"] = str(self.factor)
+        return {name: shown[name] for name in BOUNDS if name in _USED[self.op]}
+
+
+def _modes(dialect: Dialect, op: str, bounds: Bounds, ceil_mode: bool) -> list[Mode]:
+    """The modes of a dialect that the bounds leave: each dialect reads them in its own terms."""
+    words = bounds.words
+    kept = []
+    for mode in dialect.modes[op]:
+        if ceil_mode and mode.kind != "free":
+            continue
+        if mode.kind == "free":
+            # A number of padding, or 0 by the word "valid" where the framework has it.
+            wanted = words is None or (op in ("conv", "resize_conv") and "valid" in words)
+            wanted = wanted and not (bounds.no_extra and bounds.output_padding is None)
+        else:
+            named = words is not None and mode.text in words
+            wanted = named or (words is None and bounds.padding is None and not mode.asked)
+        if wanted:
+            kept.append(mode)
+    return kept
+
+
+class Query(Value):
+    """A question: for each operation and axis a space, and the sizes.
+
+    `groups` are the axes that share their parameters: equal axes by default.
+    """
+
+    __slots__ = ("axes", "dialect", "groups", "ops", "shared", "sources", "spaces", "targets")
+    _fields = ("targets", "sources", "ops", "dialect", "spaces", "groups", "shared", "axes")
+    targets: tuple[int, ...]
+    sources: tuple[int, ...] | None
+    ops: tuple[str, ...]
+    dialect: str
+    spaces: dict[str, tuple[Space, ...]]
+    groups: tuple[tuple[int, ...], ...]
+    shared: bool | None
+    axes: int | None
+
+    def __init__(self, **fields: Any) -> None:
+        self._set(**fields)
+
+    def __hash__(self) -> int:
+        return hash((self.targets, self.sources, self.ops, self.dialect))
+
+    def pairs(self, group: tuple[int, ...]) -> tuple[tuple[int, int], ...]:
+        """The different (source, target) pairs of a group; the source must be known."""
+        sources = self.sources or ()
+        return tuple(dict.fromkeys([(sources[i], self.targets[i]) for i in group]))
+
+
+def _whole_size(name: str, value: Any) -> int:
+    number = integer(value)
+    if number is None:
+        raise TypeError(f"{name} must be an int or a tuple of ints, not {value!r}")
+    if number < 1:
+        raise QueryError(
+            f"{name} must be at least 1, not {number}",
+            rule=name,
+            hint="A size counts the elements along an axis.",
+        )
+    return number
+
+
+def _sizes(name: str, value: Any) -> tuple[tuple[int, ...], int | None]:
+    """The sizes, and how many axes they say; None where one int is for any number of axes."""
+    if isinstance(value, str):
+        raise TypeError(f"{name} must be an int or a tuple of ints, not {value!r}")
+    sizes = spatial(value)
+    if sizes is None:
+        return (_whole_size(name, value),), None
+    if not 1 <= len(sizes) <= MOST_AXES:
+        raise QueryError(f"{name} has {len(sizes)} axes; 1 to {MOST_AXES} are possible", rule=name)
+    return tuple([_whole_size(name, size) for size in sizes]), len(sizes)
+
+
+def _operations(op: Any) -> tuple[str, ...]:
+    if not isinstance(op, str):
+        raise TypeError(f"op must be text, not {op!r}")
+    name = op.replace("-", "_")
+    if name == "any":
+        return OPERATIONS
+    if name not in OPERATIONS:
+        known = ", ".join([*OPERATIONS, "any"])
+        raise QueryError(f"unknown op {op!r}", rule="op", hint=f"Known are: {known}.")
+    return (name,)
+
+
+def _dialects(dialect: Any) -> tuple[Dialect, ...]:
+    if not isinstance(dialect, str):
+        raise TypeError(f"dialect must be text, not {dialect!r}")
+    if dialect == "any":
+        return tuple(DIALECTS.values())
+    if dialect not in DIALECTS:
+        known = ", ".join([*DIALECTS, "any"])
+        raise QueryError(f"unknown dialect {dialect!r}", rule="dialect", hint=f"Known are: {known}.")
+    return (DIALECTS[dialect],)
+
+
+def _read_words(name: str, value: Any) -> tuple[Any, frozenset[str] | None, bool]:
+    """Split a bound into its numbers, its words and whether None is in it."""
+    if isinstance(value, str):
+        value = [value]
+    if not isinstance(value, (list, set, frozenset)):
+        return value, None, False
+    words = frozenset([item for item in value if isinstance(item, str)])
+    unknown = words - ({"same", "valid"} if name == "padding" else {"none"})
+    if unknown:
+        known = "a number, 'same' or 'valid'" if name == "padding" else "a number or 'none'"
+        raise QueryError(f"{name} must be {known}, not {sorted(unknown)[0]!r}", rule=name)
+    numbers = [item for item in value if not isinstance(item, str)]
+    if words and numbers and name == "padding":
+        raise QueryError(
+            "padding mixes numbers and words",
+            rule=name,
+            hint="Ask for numbers (PyTorch) or for 'same' and 'valid' (Keras).",
+        )
+    return numbers or None, words or None, bool(words)
+
+
+def _axis_bounds(given: dict[str, Any]) -> Bounds:
+    """The bounds of one axis, each value read."""
+    fields: dict[str, Any] = {"no_extra": False}
+    for name in BOUNDS:
+        value = given[name]
+        if value is None:
+            continue
+        if name in ("padding", "output_padding"):
+            value, words, has_words = _read_words(name, value)
+            if name == "padding":
+                fields["words"] = words
+            else:
+                fields["no_extra"] = has_words
+            if value is None and has_words:
+                continue
+        fields[name] = Choices.read(name, value, LEAST[name])
+    return Bounds(**fields)
+
+
+def _count_axes(given: dict[str, Any], axes: int | None) -> int | None:
+    """How many axes the question has: sizes and per-axis bounds must agree."""
+    for name, value in given.items():
+        if isinstance(value, tuple):
+            if axes is not None and len(value) != axes:
+                raise QueryError(
+                    f"{name} is given for {len(value)} axes, other arguments have {axes}",
+                    rule=name,
+                    hint="Give one value for all axes, or one for each. A list is a choice.",
+                )
+            axes = len(value)
+    return axes
+
+
+def read_query(
+    target: Any,
+    *,
+    source: Any,
+    op: Any,
+    dialect: Any,
+    shared: bool | None,
+    ceil_mode: bool,
+    bounds: dict[str, Any],
+) -> Query:
+    """Check every argument of a question.
+
+    Raises:
+        QueryError: a value that makes no sense; it names the argument and the way out.
+        TypeError: a wrong type.
+    """
+    ops, dialects = _operations(op), _dialects(dialect)
+    for flag, value in (("shared", shared), ("ceil_mode", ceil_mode)):
+        if not isinstance(value, bool) and not (flag == "shared" and value is None):
+            raise TypeError(f"{flag} must be True or False, not {value!r}")
+    targets, axes = _sizes("target", target)
+    sources, source_axes = (None, None) if source is None else _sizes("source", source)
+    if axes is not None and source_axes is not None and axes != source_axes:
+        raise QueryError(
+            f"target has {axes} axes and source has {source_axes}",
+            rule="source",
+            hint="Write both the same way: 7x14 from 4x7.",
+        )
+    axes = _count_axes(bounds, axes or source_axes)
+    count = axes or 1
+    if not 1 <= count <= MOST_AXES:
+        raise QueryError(f"{count} axes; 1 to {MOST_AXES} are possible", rule="axes")
+    targets = targets * count if len(targets) == 1 else targets
+    if sources is not None:
+        sources = sources * count if len(sources) == 1 else sources
+    per_axis = [
+        _axis_bounds({n: v[i] if isinstance(v, tuple) else v for n, v in bounds.items()})
+        for i in range(count)
+    ]
+    _check_use(ops, bounds, per_axis, ceil_mode)
+    spaces = {name: tuple([Space(name, dialects, b, ceil_mode) for b in per_axis]) for name in ops}
+    return Query(
+        targets=targets,
+        sources=sources,
+        ops=ops,
+        dialect=dialect,
+        spaces=spaces,
+        groups=_groups(shared, targets, sources, per_axis),
+        shared=shared,
+        axes=axes,
+    )
+
+
+def _check_use(
+    ops: tuple[str, ...], bounds: dict[str, Any], per_axis: list[Bounds], ceil_mode: bool
+) -> None:
+    """Refuse a bound that means nothing for the operation: it would be dropped in silence."""
+    for name, value in bounds.items():
+        if value is None or any(name in _USED[op] for op in ops):
+            continue
+        if name == "stride" and ops == ("resize_conv",):
+            if all(1 in (b.stride or ()) for b in per_axis):
+                continue
+            raise QueryError(
+                "resize_conv has a convolution of stride 1",
+                rule="stride",
+                hint="Bound factor instead: it says how much the resize enlarges.",
+            )
+        takes = ", ".join([n for n in BOUNDS if n in _USED[ops[0]]])
+        raise QueryError(f"{ops[0]} has no {name}", rule=name, hint=f"It takes {takes}.")
+    if ceil_mode and not any(op in ("max_pool", "avg_pool") for op in ops):
+        raise QueryError(f"{ops[0]} has no ceil_mode", rule="ceil_mode", hint="Pools have it.")
+
+
+def _groups(
+    shared: bool | None,
+    targets: tuple[int, ...],
+    sources: tuple[int, ...] | None,
+    bounds: list[Bounds],
+) -> tuple[tuple[int, ...], ...]:
+    """Which axes share their parameters."""
+    if shared is False:
+        return tuple([(i,) for i in range(len(targets))])
+    if shared is True:
+        if any(b != bounds[0] for b in bounds):
+            raise QueryError(
+                "shared parameters, and bounds that differ between axes, contradict each other",
+                rule="shared",
+                hint="Give one bound for all axes, or leave shared out.",
+            )
+        return (tuple(range(len(targets))),)
+    alike: dict[Any, list[int]] = {}
+    for i, target in enumerate(targets):
+        alike.setdefault((target, sources and sources[i], bounds[i]), []).append(i)
+    return tuple([tuple(group) for group in alike.values()])

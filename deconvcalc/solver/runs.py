@@ -1,0 +1,455 @@
+"""All answers of one axis, in closed form, as runs along the kernel.
+
+With v = ke - before - after and skew = before - after, a transposed window from n to m has
+v = m - (n - 1)*s, and a window v = n - (m - 1)*s - rest with 0 <= rest < s. So for a stride, a
+dilation, a v and a skew the kernel is free, but for a congruence and bounds, and the padding
+follows: before = (ke - v + skew)/2. Such a run costs the same for a thousand kernels as for one,
+whatever the sizes. Its marks (holes, overlap, modes ...) change at a few kernels, where it is cut.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from math import gcd
+from typing import Any
+
+from deconvcalc import placement
+from deconvcalc.errors import QueryError
+from deconvcalc.formulas import Window
+from deconvcalc.solver.choices import clip, count_to, meet, solve_congruence
+from deconvcalc.solver.modes import BITS, admitted, written
+from deconvcalc.solver.query import Space
+
+__all__ = ["Pair", "Run", "find_runs", "flags_of"]
+
+Pair = tuple[int, int]
+"""Source and target size of one axis."""
+
+MOST_LINES = 200_000
+"""How many (stride, dilation, output_padding) a question may spread over."""
+
+MOST_SINGLES = 20_000
+"""How many kernels of one run are looked at one by one, where no rule settles their marks."""
+
+HOLES, MISALIGNED, ASYMMETRIC, CHECKERBOARD, APART, DILATED = 64, 32, 16, 8, 4, 1
+"""Marks, in the order of their weight; 2 is for layers that are not in both frameworks."""
+
+
+class Run:
+    """Answers that differ in their kernel alone, or in nothing.
+
+    Attributes:
+        op: the operation.
+        s: the stride; d: the dilation; factor: the upsampling before it.
+        v: ke - before - after; skew: before - after.
+        kernels: the kernels; those in `minus` are left out (a multiple of the stride has no
+            checkerboard, and stands in a run of its own).
+        flags: the marks that hold for all of them, without the one for both frameworks.
+        modes: the mask of modes that write them; allowed: of those that the question admits.
+        pairs: the (source, target) sizes that it was made for.
+        sources: the inputs that give the target, one progression an axis, where the source is
+            unknown.
+    """
+
+    __slots__ = (
+        "allowed",
+        "ceil_mode",
+        "d",
+        "factor",
+        "flags",
+        "kernels",
+        "minus",
+        "modes",
+        "op",
+        "pairs",
+        "s",
+        "skew",
+        "sources",
+        "v",
+    )
+
+    def __init__(
+        self,
+        space: Space,
+        pairs: tuple[Pair, ...],
+        line: tuple[int, int, int, int, int],
+        kernels: range,
+        marks: tuple[int, int, int],
+        minus: range = range(0),
+        sources: Any = None,
+    ) -> None:
+        self.op = space.op
+        self.ceil_mode = space.ceil_mode
+        self.pairs = pairs
+        self.s, self.d, self.v, self.skew, self.factor = line
+        self.kernels, self.minus = kernels, minus
+        self.flags, self.modes, self.allowed = marks
+        self.sources = sources
+
+    def __len__(self) -> int:
+        return len(self.kernels) - len(self.minus)
+
+    def __contains__(self, k: int) -> bool:
+        return k in self.kernels and k not in self.minus
+
+    def up_to(self, k: int) -> int:
+        """How many kernels are at most k."""
+        return count_to(self.kernels, k) - count_to(self.minus, k)
+
+    def sides(self, k: int) -> tuple[int, int]:
+        """`before` and `after` for one of its kernels."""
+        rest = self.d * (k - 1) + 1 - self.v
+        return (rest + self.skew) // 2, (rest - self.skew) // 2
+
+    def shift(self) -> tuple[int, int]:
+        """The largest shift over its pairs, as a fraction."""
+        best = (0, 1)
+        for n, m in self.pairs:
+            shift = _shift(self.op, n, m, self.s, self.v, self.skew, self.factor)
+            if shift[0] * best[1] > best[0] * shift[1]:
+                best = shift
+        return best
+
+    def ratio_rank(self) -> tuple[bool, int]:
+        """Where its stride stands: the smallest that is at least the ratio, then the others down."""
+        step = self.factor if self.op in ("resize_conv", "pixel_shuffle") else self.s
+        below = False
+        for n, m in self.pairs:
+            if _idle(self.op, n, m):
+                continue
+            grow, shrink = (m, n) if self.op in _ENLARGING else (n, m)
+            below = below or step * shrink < grow
+        return (below, -step if below else step)
+
+
+_ENLARGING = ("conv_transpose", "resize_conv", "pixel_shuffle")
+
+
+def _idle(op: str, n: int, m: int) -> bool:
+    """Whether the stride does nothing: one input is spread, or one window is taken."""
+    return n == 1 if op in _ENLARGING else m == 1
+
+
+def _shift(op: str, n: int, m: int, s: int, v: int, skew: int, factor: int) -> tuple[int, int]:
+    if op == "pixel_shuffle":
+        return 0, 1
+    if op == "conv_transpose":
+        return placement.spread_shift(n, m, s, skew)
+    wide = n * factor
+    return placement.window_shift(wide, m, s, wide - (m - 1) * s - v + skew, factor)
+
+
+def flags_of(
+    op: str, pairs: tuple[Pair, ...], line: tuple[int, int, int, int, int], k: int
+) -> int:
+    """The marks of one window, all of them decided at this point."""
+    s, d, v, skew, factor = line
+    flags = (ASYMMETRIC if skew else 0) | (DILATED if d > 1 else 0)
+    ke = d * (k - 1) + 1
+    before = (ke - v + skew) // 2
+    for n, m in pairs:
+        num, den = _shift(op, n, m, s, v, skew, factor)
+        idle = _idle(op, n, m)
+        if 2 * num > den and not (idle and op in _ENLARGING):
+            flags |= MISALIGNED
+        if ke <= s and not idle:
+            flags |= APART
+        if op == "conv_transpose":
+            if placement.hole(n, m, k, s, d, before):
+                flags |= HOLES
+            if n > 1 and (k % s or gcd(s, d) > 1):
+                flags |= CHECKERBOARD
+        elif op != "pixel_shuffle" and placement.blind(n * factor, m, k, s, d, before):
+            flags |= HOLES
+    return flags
+
+
+def find_runs(space: Space, pairs: tuple[Pair, ...]) -> list[Run]:
+    """All answers of a space for axes that share their parameters, as runs.
+
+    Raises:
+        QueryError: more strides, dilations and output paddings than can be gone through.
+    """
+    if not space.modes:
+        return []
+    if space.op == "pixel_shuffle":
+        return _shuffles(space, pairs)
+    runs: list[Run] = []
+    budget = MOST_LINES
+    for factor in _factors(space, pairs):
+        wide = tuple([(n * factor, m) for n, m in pairs])
+        for line in _lines(space, wide, factor):
+            budget -= 1
+            if budget < 0:
+                raise _too_wide(space)
+            _add_line(runs, space, pairs, wide, line)
+    return runs
+
+
+def _too_wide(space: Space) -> QueryError:
+    name = "stride" if len(space.stride) >= len(space.dilation) else "dilation"
+    return QueryError(
+        f"{name} {getattr(space, name)} leaves more than {MOST_LINES} combinations of stride, "
+        "dilation and output_padding",
+        rule=name,
+        hint=f"Narrow {name}, or fix output_padding.",
+    )
+
+
+def _factors(space: Space, pairs: tuple[Pair, ...]) -> Iterator[int]:
+    """The upsampling factors that leave the convolution something to do."""
+    if space.op != "resize_conv":
+        yield 1
+        return
+    # With padding below ke the size n*f + before + after - ke + 1 is at least n*f - ke + 1.
+    widest = max(space.dilation.last * (space.kernel_size.last - 1), 0)
+    high = min([(m + widest) // n for n, m in pairs])
+    yield from space.factor.between(1, high)
+
+
+def _lines(
+    space: Space, pairs: tuple[Pair, ...], factor: int
+) -> Iterator[tuple[int, int, int, int, int]]:
+    """The (s, d, v, skew, factor) along which answers may lie."""
+    for s in _strides(space, pairs):
+        for v in _left(space, pairs, s):
+            for d in space.dilation:
+                for skew in _skews(space, s, d):
+                    yield s, d, v, skew, factor
+
+
+def _strides(space: Space, pairs: tuple[Pair, ...]) -> Iterator[int]:
+    """The strides that can answer at all: the others ask for a v that no kernel reaches."""
+    low, high = 1, space.stride.last
+    kernel = space.dilation.last * (space.kernel_size.last - 1) + 1
+    pads = kernel if space.padding is None else 2 * space.padding.last
+    for n, m in pairs:
+        if space.transposed and n > 1:
+            # m = (n - 1)*s + v with v >= 1 - pads, and v <= ke + max(s, d) - 1
+            high = min(high, (m + pads) // (n - 1))
+            low = max(low, -(-(m - kernel - space.dilation.last + 1) // n))
+        elif not space.transposed:
+            # A last window that hangs over the end counts as one more.
+            steps = m - 2 if space.ceil_mode else m - 1
+            if steps > 0:
+                high = min(high, (n + pads) // steps)
+            low = max(low, -(-(n - kernel + 1) // m))
+    return space.stride.between(low, high)
+
+
+def _left(space: Space, pairs: tuple[Pair, ...], s: int) -> Iterable[int]:
+    """The values of v that all pairs have in common."""
+    if space.transposed:
+        values = {m - (n - 1) * s for n, m in pairs}
+        return values if len(values) == 1 else ()
+    low = max([n - m * s + 1 for n, m in pairs])
+    high = min([n - (m - 1) * s for n, m in pairs])
+    if not space.ceil_mode:
+        return range(high, low - 1, -1)
+    # A long kernel: one stride more. A short one (ke < s + before): v lies between 0 and s.
+    return sorted({*range(low + s - 1, high + s), *range(s + 1)}, reverse=True)
+
+
+def _skews(space: Space, s: int, d: int) -> Iterator[int]:
+    """The values of before - after in any mode of the space."""
+    if not space.transposed:
+        yield 0
+        if any(mode.kind == "same" for mode in space.modes):
+            yield -1
+        return
+    yield 0
+    if any(mode.kind == "same" for mode in space.modes):
+        yield -1
+    free = [mode for mode in space.modes if mode.kind == "free"]
+    top = max([max(s, d) if mode.lax else s for mode in free], default=s) - 1
+    extra = space.output_padding
+    if extra is None or len(free) < len(space.modes):
+        # Keras names the skew by the size that it keeps, so every one up to s - 1 may be meant.
+        yield from range(1, top + 1)
+    else:
+        yield from extra.between(1, top)
+
+
+def _add_line(
+    runs: list[Run],
+    space: Space,
+    pairs: tuple[Pair, ...],
+    wide: tuple[Pair, ...],
+    line: tuple[int, int, int, int, int],
+) -> None:
+    """Cut one line where its marks change, and add the runs."""
+    _s, d, v, skew, _factor = line
+    flush = v - skew  # the ke at which before is 0
+    if (flush - 1) % d == 0 and (k := (flush - 1) // d + 1) >= 1 and k in space.kernel_size:
+        _add_piece(runs, space, pairs, wide, line, range(k, k + 1))
+    for part in _kernels(space, line):
+        if part:
+            for piece in _cut(part, _cuts(space, wide, line, part)):
+                _add_piece(runs, space, pairs, wide, line, piece)
+
+
+def _kernels(space: Space, line: tuple[int, int, int, int, int]) -> Iterator[range]:
+    """The kernels along a line whose `before` is a whole number of at least 1, within the bounds."""
+    s, d, v, skew, _ = line
+    free = any(mode.kind == "free" for mode in space.modes) and _free_skew(space, s, d, skew)
+    same = skew in (0, -1) and any(mode.kind == "same" for mode in space.modes)
+    if not free and not same:
+        return
+    # ke = 2*before + v - skew, so d*(k - 1) = 2*before + base
+    base = v - skew - 1
+    numbers = space.padding.parts if space.padding is not None else (None,)
+    half = any(mode.half for mode in space.modes if mode.kind == "free")
+    for pads in numbers:
+        step, first = (1, 1) if pads is None else (pads.step, pads[0])
+        found = solve_congruence(d, base + 2 * first, 2 * step)
+        if found is None:
+            continue
+        residue, period = found
+        low = -(-(base + 2 * max(first, 1)) // d) + 1
+        if pads is None:
+            # The default bound, before <= ke - 1. Keras's own rule keeps it too.
+            low = max(low, -(-(-base) // d) + 1)
+        for part in space.kernel_size.parts:
+            high = part[-1] if pads is None else (base + 2 * pads[-1]) // d + 1
+            kernels = meet(clip(part, max(low, 1), high), residue + 1, period)
+            # Keras's own rule never pads more than half.
+            yield from _halves(kernels, d, base) if half and (d > 1 or not same) else (kernels,)
+
+
+def _free_skew(space: Space, s: int, d: int, skew: int) -> bool:
+    if not space.transposed:
+        return skew == 0
+    extra = space.output_padding
+    return skew >= 0 and (extra is None or skew in extra)
+
+
+def _halves(kernels: range, d: int, base: int) -> Iterator[range]:
+    """The kernels whose padding is at most half of them, apart by their parity."""
+    for parity in (0, 1):
+        part = meet(kernels, parity, 2)
+        # before <= k//2, that is d*(k - 1) - base <= k - parity
+        if d > 1:
+            yield clip(part, 1, (base + d - parity) // (d - 1))
+        elif base + 1 >= parity:
+            yield part
+
+
+def _cut(kernels: range, cuts: list[int] | None) -> Iterator[range]:
+    """Pieces of a range that end before each cut; None cuts everywhere."""
+    if cuts is None:
+        if len(kernels) > MOST_SINGLES:
+            raise QueryError(
+                f"{len(kernels)} kernels would have to be looked at one by one",
+                rule="kernel_size",
+                hint=f"With these small sizes and a dilation, give at most {MOST_SINGLES} kernels.",
+            )
+        for k in kernels:
+            yield range(k, k + 1)
+        return
+    for cut in sorted(cuts):
+        below = count_to(kernels, cut - 1)
+        if 0 < below < len(kernels):
+            yield kernels[:below]
+            kernels = kernels[below:]
+    if kernels:
+        yield kernels
+
+
+def _cuts(
+    space: Space, wide: tuple[Pair, ...], line: tuple[int, int, int, int, int], kernels: range
+) -> list[int] | None:
+    """The kernels at which a mark of the line may change; None where any kernel may."""
+    s, d, v, skew, _ = line
+
+    def at(ke: int) -> int:
+        """The least kernel that spans at least ke."""
+        return -(-(ke - 1) // d) + 1
+
+    cuts = [at(s + 1)]
+    if space.ceil_mode:
+        # Below, the last window starts in the padding or the input, and the size follows before.
+        cuts += range(kernels[0], min(at(2 * s - v), kernels[-1]) + 1)
+    for n, m in wide:
+        if not space.transposed:
+            # The first window reaches the input, and the last one starts on it.
+            cuts += [at(skew - v + 2), at(v - skew + 2 * ((m - 1) * s - n + 1))]
+            if d > 1 and n < d:
+                return None
+            continue
+        cuts.append(at(v + skew))  # from here on nothing is extended beyond F
+        if d == 1 or n == 1 or s == 1:
+            step = d if n == 1 or s == 1 else s
+            wider = n if s == 1 and n > 1 else 1
+            if d > 1 and step > wider and m <= max(wider, 1) and len(kernels) > 1:
+                return None
+            if d == 1 and n > 1:
+                cuts.append(s)
+                cuts += range(m, min(s, m + MOST_SINGLES)) if m < s else []
+        elif m < max(s, d):
+            return None
+        elif gcd(s, d) == 1 and n >= d:
+            largest = s * d - s - d
+            cuts += [s, at(2 * largest + 2 + v - skew), at(2 * largest + 2 + v + skew)]
+    return cuts
+
+
+def _add_piece(
+    runs: list[Run],
+    space: Space,
+    pairs: tuple[Pair, ...],
+    wide: tuple[Pair, ...],
+    line: tuple[int, int, int, int, int],
+    kernels: range,
+) -> None:
+    """Add the runs of a piece whose marks are the same throughout, but for the checkerboard."""
+    s, d, v, skew, factor = line
+    k = kernels[0]
+    before = (d * (k - 1) + 1 - v + skew) // 2
+    modes = allowed = -1
+    for n, m in wide:
+        if space.ceil_mode and Window(d * (k - 1) + 1, s, before, before, True).size(n) != m:
+            return
+        modes &= written(space.op, n, k, s, d, before, before - skew, space.ceil_mode)
+        allowed &= admitted(space, n, k, s, d, before, before - skew)
+    flags = flags_of(space.op, pairs, line, k)
+    if space.op == "avg_pool" and (before or skew):
+        # PyTorch counts the padding in its mean, Keras does not: one size, and two layers.
+        for bits in BITS.values():
+            _add_runs(runs, space, pairs, line, kernels, (flags, modes & bits, allowed & bits))
+    else:
+        _add_runs(runs, space, pairs, line, kernels, (flags, modes, allowed))
+
+
+def _add_runs(
+    runs: list[Run],
+    space: Space,
+    pairs: tuple[Pair, ...],
+    line: tuple[int, int, int, int, int],
+    kernels: range,
+    marks: tuple[int, int, int],
+) -> None:
+    """Add a piece as one run, or as two: with and without a checkerboard."""
+    flags, modes, allowed = marks
+    if not allowed:
+        return
+    s, d, *_ = line
+    if not space.transposed or all(n == 1 for n, _ in pairs):
+        runs.append(Run(space, pairs, line, kernels, marks))
+        return
+    even = meet(kernels, 0, s) if gcd(s, d) == 1 else range(0)
+    if even:
+        runs.append(Run(space, pairs, line, even, (flags & ~CHECKERBOARD, modes, allowed)))
+    if len(even) < len(kernels):
+        uneven = (flags | CHECKERBOARD, modes, allowed)
+        runs.append(Run(space, pairs, line, kernels, uneven, minus=even))
+
+
+def _shuffles(space: Space, pairs: tuple[Pair, ...]) -> list[Run]:
+    """The one factor that multiplies every source to its target."""
+    factors = {m // n if m % n == 0 else 0 for n, m in pairs}
+    factor = factors.pop()
+    if factors or factor not in space.factor:
+        return []
+    line = (1, 1, 1, 0, factor)
+    mask = sum({mode.bit for mode in space.modes})
+    return [Run(space, pairs, line, range(1, 2), (APART if factor > 1 else 0, mask, mask))]

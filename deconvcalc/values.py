@@ -1,0 +1,84 @@
+"""A base for small frozen values: checked when made, compared and printed by their fields."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, TypeVar
+
+__all__ = ["Value", "field_name", "integer"]
+
+V = TypeVar("V", bound="Value")
+
+
+class Value:
+    """A frozen value. A subclass names its fields in `_fields` and sets them with `_set`.
+
+    The standard dataclasses would do, but importing them costs more than a whole query.
+    """
+
+    __slots__ = ()
+    _fields: ClassVar[tuple[str, ...]] = ()
+
+    def _set(self, **fields: Any) -> None:
+        for name, value in fields.items():
+            object.__setattr__(self, name, value)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise AttributeError(f"{type(self).__name__} is frozen: make a new one to change {name}")
+
+    def __delattr__(self, name: str) -> None:
+        raise AttributeError(f"{type(self).__name__} is frozen: {name} cannot be deleted")
+
+    def _values(self) -> tuple[Any, ...]:
+        return tuple([getattr(self, name) for name in self._fields])
+
+    def __eq__(self, other: object) -> bool:
+        if type(other) is not type(self):
+            return NotImplemented
+        return self._values() == other._values()  # type: ignore[attr-defined]  # same type
+
+    def __hash__(self) -> int:
+        return hash((type(self).__name__, self._values()))
+
+    def __repr__(self) -> str:
+        shown = ", ".join(
+            f"{name}={value!r}" for name, value in zip(self._fields, self._values(), strict=True)
+        )
+        return f"{type(self).__name__}({shown})"
+
+    def __reduce__(self) -> Any:
+        return _restore, (type(self), self._values())
+
+    def __copy__(self: V) -> V:
+        return self
+
+    def __deepcopy__(self: V, memo: Any) -> V:
+        return self
+
+
+def _restore(kind: type[V], values: tuple[Any, ...]) -> V:
+    value = kind.__new__(kind)
+    Value._set(value, **dict(zip(kind._fields, values, strict=True)))
+    return value
+
+
+def integer(value: Any) -> int | None:
+    """The plain int that `value` is, or None where it is no integer.
+
+    numpy's integers, sympy's and every other `__index__` count; a bool does not, nor does 3.0.
+    """
+    if type(value) is int:
+        return value
+    if isinstance(value, bool) or type(value).__name__ in ("bool", "bool_"):
+        return None
+    index = getattr(type(value), "__index__", None)
+    if index is None:
+        return None
+    try:
+        return int(index(value))
+    except TypeError:  # an array of one dimension or more has __index__, but no value
+        return None
+
+
+def field_name(name: str) -> str:
+    """A parameter's name as a person reads it: `kernel_size` is "kernel size"."""
+    return name.replace("_", " ")

@@ -1,0 +1,40 @@
+"""A ```console block as a terminal session: the commands of a block, and what they print."""
+
+from __future__ import annotations
+
+import shlex
+
+from click.testing import CliRunner
+
+WIDTH = 80
+"""Columns for help texts; every other output to a pipe has its full width."""
+
+
+def session(block: str) -> str:
+    """The block as it should read: each `$ deconvcalc ...`, and below it what it prints.
+
+    `$ echo $?` prints the exit code of the command before it, as a shell does.
+    """
+    lines, exit_code = [], 0
+    for command in (line for line in block.splitlines() if line.startswith("$ ")):
+        lines.append(command)
+        if command == "$ echo $?":
+            lines.append(str(exit_code))
+            continue
+        program, *arguments = shlex.split(command.removeprefix("$ "))
+        if program != "deconvcalc":
+            raise ValueError(f"a console block runs deconvcalc, not {program}")
+        output, exit_code = run(arguments)
+        lines.extend(output.splitlines())
+    return "\n".join(lines)
+
+
+def run(arguments: list[str]) -> tuple[str, int]:
+    """What the command line prints into a pipe, and its exit code."""
+    from deconvcalc.cli import main  # here, so that a fault in it fails its own tests alone
+
+    runner = CliRunner(env={"COLUMNS": str(WIDTH)})
+    result = runner.invoke(main, arguments, prog_name="deconvcalc")
+    if result.exception and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result.output, result.exit_code

@@ -1,0 +1,98 @@
+"""Bring the documentation up to date: `python -m docs.generate`.
+
+It writes the two reference pages that come from elsewhere, and fills in what the commands of every
+```console block print. The tests fail where either is out of date.
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from deconvcalc.cli import main as cli
+from docs.console import session
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT = Path(__file__).resolve().parents[1]
+DOCS = ROOT / "docs"
+CONSOLE = re.compile(r"(?<=^```console\n)(.*?)(?=^```$)", re.MULTILINE | re.DOTALL)
+NOTE = "<!-- Written by `python -m docs.generate`. -->\n"
+COMMAND_LINE = """\
+The answer goes to standard output, diagnostics to standard error. A pipe gets plain text of full
+width, without colour.
+
+| exit code | meaning |
+|---|---|
+| 0 | an answer |
+| 1 | no answer |
+| 2 | wrong usage, or input that cannot be read |
+| 3 | a framework that was asked for is missing or broken |
+"""
+PROMISES = """\
+What deconvcalc promises, and the tests and benchmarks that show it. A benchmark runs with
+`python -m tests.bench NAME`.
+"""
+
+
+def main() -> None:
+    """Write what has changed, and name it."""
+    pages = generated()
+    written = [ROOT / "README.md", *sorted(set(DOCS.rglob("*.md")) - pages.keys())]
+    for path, text in [*pages.items(), *((path, refilled(path)) for path in written)]:
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            path.write_text(text, encoding="utf-8")
+            print(path.relative_to(ROOT))
+
+
+def generated() -> dict[Path, str]:
+    """The generated pages."""
+    return {
+        DOCS / "reference" / "cli.md": command_line(),
+        DOCS / "reference" / "promises.md": promises(),
+    }
+
+
+def refilled(path: Path) -> str:
+    """A written page, each of its ```console blocks filled in anew."""
+    text = path.read_text(encoding="utf-8")
+    return CONSOLE.sub(lambda block: session(block[0]) + "\n", text)
+
+
+def command_line() -> str:
+    """The help text of every command, as a session."""
+    parts = [NOTE, "# Command line\n", COMMAND_LINE]
+    for path in commands(cli, "deconvcalc"):
+        parts += [f"## {path}\n", f"```console\n{session(f'$ {path} --help')}\n```\n"]
+    return "\n".join(parts)
+
+
+def commands(command: click.Command, path: str) -> Iterator[str]:
+    """The command and every command below it, as a person types them."""
+    yield path
+    if isinstance(command, click.Group):
+        context = click.Context(command, info_name=path)
+        for name in command.list_commands(context):
+            below = command.get_command(context, name)
+            if below is not None and not below.hidden:
+                yield from commands(below, f"{path} {name}")
+
+
+def promises() -> str:
+    """The table of promises."""
+    listed = tomllib.loads((ROOT / "tests" / "promises.toml").read_text(encoding="utf-8"))
+    rows = [
+        f"| {promise['text']} | {'<br>'.join(f'`{shown}`' for shown in promise['shown_by'])} |"
+        for promise in listed["promise"]
+    ]
+    table = "\n".join(["| promise | shown by |", "|---|---|", *rows])
+    return "\n".join([NOTE, "# Promises\n", PROMISES, f"{table}\n"])
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""The tests: laws, then tables, then agreement with the frameworks."""
