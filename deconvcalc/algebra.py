@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import math
 import sys
+from functools import cache
 from typing import Any, TypeAlias
 
 __all__ = [
     "Size",
     "ceil_div",
     "certain",
+    "equal",
     "floor_div",
     "is_array",
     "is_expression",
@@ -33,7 +35,7 @@ def is_array(value: object) -> bool:
 
 
 def is_expression(value: object) -> bool:
-    """Whether `value` is a sympy expression that is not a plain number. Does not import sympy."""
+    """Whether `value` is a sympy expression, a number of sympy's too. Does not import sympy."""
     sympy = sys.modules.get("sympy")
     return sympy is not None and isinstance(value, sympy.Expr)
 
@@ -86,25 +88,46 @@ def certain(condition: Any) -> bool | None:
     return None
 
 
+def equal(a: Size, b: Size) -> Any:
+    """Whether the two are equal: a bool, or a sympy relation."""
+    if is_expression(a) or is_expression(b):
+        return sys.modules["sympy"].Eq(a, b)
+    return a == b
+
+
 def scaled_floor(n: Size, scale: float) -> Size:
     """floor(n * scale), the product rounded to float64 before the floor, as torch computes it."""
     if is_array(n):
         numpy = sys.modules["numpy"]
+        if n.dtype == object:  # Python's ints, of any size
+            return numpy.frompyfunc(lambda size: _floor_of_product(size, scale), 1, 1)(n)
         return numpy.floor(n * scale).astype(numpy.int64)
     if is_expression(n):
-        return _rounded_product(n, scale)
+        return _scaled_floor_function()(n, scale)
+    if isinstance(n, int):
+        return _floor_of_product(n, scale)
     return math.floor(n * scale)
 
 
-def _rounded_product(n: Size, scale: float) -> Size:
-    """The same for a sympy expression: left as it stands until a number is put in."""
+def _floor_of_product(n: int, scale: float) -> int:
+    try:
+        return math.floor(n * scale)
+    except OverflowError:  # beyond float64, where nothing rounds to it
+        numerator, denominator = scale.as_integer_ratio()
+        return n * numerator // denominator
+
+
+@cache
+def _scaled_floor_function() -> Any:
+    """The same as a sympy function: it stays as it stands until a number is put in."""
     sympy = sys.modules["sympy"]
 
-    class FloorScaled(sympy.Function):  # type: ignore[name-defined, misc]  # sympy is untyped here
-        nargs = 1
+    class ScaledFloor(sympy.Function):  # type: ignore[name-defined, misc]  # sympy is untyped here
+        nargs = 2
+        is_integer = True
 
         @classmethod
-        def eval(cls, size: Any) -> Any:
-            return math.floor(int(size) * scale) if size.is_Integer else None
+        def eval(cls, size: Any, scale: Any) -> Any:
+            return _floor_of_product(int(size), float(scale)) if size.is_Integer else None
 
-    return FloorScaled(n)
+    return ScaledFloor

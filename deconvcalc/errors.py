@@ -68,7 +68,7 @@ class NotationError(DeconvcalcError):
 
     Attributes:
         text: the text as it was given.
-        position: the index of the character at fault.
+        position: the index of the character at fault; the length of the text where it ends too soon.
     """
 
     def __init__(
@@ -84,6 +84,9 @@ class NotationError(DeconvcalcError):
         self.text = text
         self.position = position
 
+    def __reduce__(self) -> Any:
+        return _again, (type(self), self.message, self.__dict__)
+
     def __str__(self) -> str:
         """Show the message, the line of the text around the fault, and a caret under it."""
         start = self.text.rfind("\n", 0, self.position) + 1
@@ -92,10 +95,19 @@ class NotationError(DeconvcalcError):
         if len(line) > _WIDTH:
             cut = max(0, min(column - _WIDTH // 2, len(line) - _WIDTH))
             line, column = line[cut : cut + _WIDTH], column - cut
+        # Tabs would move the caret, and control characters would reach the terminal.
+        line = "".join([character if character.isprintable() else " " for character in line])
         parts = [self.message, f"  {line}", "  " + " " * column + "^"]
         if self.hint:
             parts.append(f"  {self.hint}")
         return "\n".join(parts)
+
+
+def _again(kind: type[NotationError], message: str, fields: dict[str, Any]) -> NotationError:
+    """The same error on the other side of a pickle."""
+    error = kind(message, text="", position=0)
+    error.__dict__.update(fields)
+    return error
 
 
 _WIDTH = 100

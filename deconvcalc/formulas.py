@@ -10,11 +10,13 @@ Sources: the "Shape" sections of torch.nn 2.13 and keras.layers 3.15, corrected 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from deconvcalc.algebra import Size, ceil_div, scaled_floor, smax, smin
 from deconvcalc.values import Value
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 __all__ = [
     "Constant",
@@ -65,13 +67,24 @@ class Formula(Value):
         """What the letters of `text` stand for."""
         return {}
 
-    def dropped(self, n: int) -> int:
+    def dropped(self, n: int) -> int:  # noqa: ARG002  # for those that override it
         """What the floor of the formula drops at n: the remainder of its division."""
         return 0
 
 
-def _room_to_pad(n: Size, before: int, after: int, limit: int) -> tuple[str, Size]:
-    return "the input is long enough to pad from", n - max(before, after) - limit
+def _room_to_pad(n: Size, before: int, after: int, fill: str) -> Iterator[tuple[str, Size]]:
+    """What the padding needs of the input, besides that something is left.
+
+    `fill` says what fills it: "constant", "reflect", "replicate" or "circular". A reflection stops
+    one element short of the other end. A constant, and a circle, fill after the crop, which must
+    find its elements in the input; a reflection and a repeated end may put them back first.
+    """
+    if fill in ("constant", "circular") and min(before, after) < 0 < max(before, after):
+        yield "the crop lies inside the input", n + min(before, after)
+    if fill == "reflect":
+        yield "the input is longer than each padded side", n - max(before, after) - 1
+    if fill == "circular":
+        yield "the input is as long as each padded side", n - max(before, after)
 
 
 class Window(Formula):
@@ -80,18 +93,17 @@ class Window(Formula):
     With `ceil_mode` a last window may hang over the end if it starts inside the input or its
     leading padding. The closed form agrees with torch's loop and with ONNX Runtime.
 
-    `limit` is for padding that repeats the input, and bounds each side by it: reflection needs
-    n - side >= 1, so its limit is 1; a circle needs n - side >= 0, so its limit is 0.
+    `fill` is what fills the padding: "constant", "reflect", "replicate" or "circular".
     """
 
-    __slots__ = ("after", "before", "ceil_mode", "kernel", "limit", "stride")
-    _fields = ("kernel", "stride", "before", "after", "ceil_mode", "limit")
+    __slots__ = ("after", "before", "ceil_mode", "fill", "kernel", "stride")
+    _fields = ("kernel", "stride", "before", "after", "ceil_mode", "fill")
     kernel: int
     stride: int
     before: int
     after: int
     ceil_mode: bool
-    limit: int | None
+    fill: str
 
     def __init__(
         self,
@@ -100,16 +112,10 @@ class Window(Formula):
         before: int,
         after: int,
         ceil_mode: bool = False,
-        limit: int | None = None,
+        fill: str = "constant",
     ) -> None:
-        self._set(
-            kernel=kernel,
-            stride=stride,
-            before=before,
-            after=after,
-            ceil_mode=ceil_mode,
-            limit=limit,
-        )
+        self._set(kernel=kernel, stride=stride, before=before, after=after)
+        self._set(ceil_mode=ceil_mode, fill=fill)
 
     @property
     def text(self) -> str:  # type: ignore[override]  # depends on ceil_mode
@@ -139,8 +145,7 @@ class Window(Formula):
             yield "one window starts inside the padded input", self._span(n) - self.stride
         else:
             yield "the window fits into the padded input", self._span(n)
-        if self.limit is not None:
-            yield _room_to_pad(n, self.before, self.after, self.limit)
+        yield from _room_to_pad(n, self.before, self.after, self.fill)
 
     def dropped(self, n: int) -> int:
         """How many elements at the end of the padded input no window reads.
@@ -172,7 +177,7 @@ class SameWindow(Formula):
         return ceil_div(n, self.stride)
 
     def pads(self, n: Size) -> tuple[Size, Size]:
-        """The padding before and after at input size n; the odd one goes to the end, or the start."""
+        """The padding before and after at input size n; the odd one goes to the end or the start."""
         total = smax((self.size(n) - 1) * self.stride + self.kernel - n, 0)
         less = total // 2
         return (total - less, less) if self.lower else (less, total - less)
@@ -221,7 +226,7 @@ class SpreadTo(Spread):
     """
 
     __slots__ = ("room", "target")
-    _fields = (*Spread._fields, "target", "room")
+    _fields: ClassVar[tuple[str, ...]] = (*Spread._fields, "target", "room")
     text = "the size asked for"
     target: int
     room: tuple[int | None, int]
@@ -341,19 +346,19 @@ class Constant(Formula):
 class Shifted(Formula):
     """Padding and cropping: n + before + after, negative to crop.
 
-    `limit` is as in `Window`. `least` bounds the input.
+    `fill` is as in `Window`. `least` bounds the input.
     """
 
-    __slots__ = ("after", "before", "least", "limit")
-    _fields = ("before", "after", "limit", "least")
+    __slots__ = ("after", "before", "fill", "least")
+    _fields = ("before", "after", "fill", "least")
     text = "n + before + after"
     before: int
     after: int
-    limit: int | None
+    fill: str
     least: int
 
-    def __init__(self, before: int, after: int, limit: int | None = None, least: int = 1) -> None:
-        self._set(before=before, after=after, limit=limit, least=least)
+    def __init__(self, before: int, after: int, fill: str = "constant", least: int = 1) -> None:
+        self._set(before=before, after=after, fill=fill, least=least)
 
     def letters(self) -> dict[str, Any]:
         """What the letters of `text` stand for."""
@@ -365,10 +370,10 @@ class Shifted(Formula):
 
     def slacks(self, n: Size) -> Iterator[tuple[str, Size]]:
         """Something must be left, and the padding must find values to repeat."""
-        yield f"the input has at least {self.least} element(s)", n - self.least
+        elements = "1 element" if self.least == 1 else f"{self.least} elements"
+        yield f"the input has at least {elements}", n - self.least
         yield "at least 1 element is left", self.size(n) - 1
-        if self.limit is not None:
-            yield _room_to_pad(n, self.before, self.after, self.limit)
+        yield from _room_to_pad(n, self.before, self.after, self.fill)
 
 
 class Sliced(Formula):

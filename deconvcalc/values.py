@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+
+if TYPE_CHECKING:
+    from typing import Self
 
 __all__ = ["Value", "field_name", "integer"]
 
@@ -34,7 +37,7 @@ class Value:
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self):
             return NotImplemented
-        return self._values() == other._values()  # type: ignore[attr-defined]  # same type
+        return self._values() == other._values()
 
     def __hash__(self) -> int:
         return hash((type(self).__name__, self._values()))
@@ -48,10 +51,10 @@ class Value:
     def __reduce__(self) -> Any:
         return _restore, (type(self), self._values())
 
-    def __copy__(self: V) -> V:
+    def __copy__(self) -> Self:
         return self
 
-    def __deepcopy__(self: V, memo: Any) -> V:
+    def __deepcopy__(self, memo: Any) -> Self:
         return self
 
 
@@ -68,7 +71,9 @@ def integer(value: Any) -> int | None:
     """
     if type(value) is int:
         return value
-    if isinstance(value, bool) or type(value).__name__ in ("bool", "bool_"):
+    if type(value).__name__ in ("bool", "bool_"):  # Python's, and numpy's by either name
+        return None
+    if getattr(value, "is_Float", False):  # sympy's 3.0 has __index__
         return None
     index = getattr(type(value), "__index__", None)
     if index is None:

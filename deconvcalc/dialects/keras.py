@@ -7,7 +7,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from deconvcalc.dialects.spec import REQUIRED, Call, Dialect, Given, Mode, calls
+from deconvcalc.dialects.spec import (
+    REQUIRED,
+    Call,
+    Dialect,
+    Given,
+    Mode,
+    Placed,
+    alike,
+    calls,
+    keywords,
+)
 from deconvcalc.errors import DialectError
 from deconvcalc.formulas import effective_kernel
 from deconvcalc.layers import (
@@ -352,9 +362,34 @@ _IDENTITIES: dict[str, tuple[tuple[str, Any], ...]] = {
     "Identity": (),
 }
 
+
+def _spell(op: str, windows: tuple[Placed, ...], mode: Mode) -> dict[str, Any]:
+    """The keyword arguments of one layer; the strides of a pool are written, its default is the window."""
+    kernel, stride, dilation, before, after = ([*column] for column in zip(*windows, strict=True))
+    pool = op in ("max_pool", "avg_pool")
+    extra = None
+    if op == "conv_transpose" and mode.extra:
+        spans = [effective_kernel(k, d) for k, d in zip(kernel, dilation, strict=True)]
+        kept = [ke - b - a - ke % 2 for ke, b, a in zip(spans, before, after, strict=True)]
+        extra = alike([-a for a in after] if mode.kind == "none" else kept)
+    return keywords(
+        ("pool_size" if pool else "kernel_size", alike(kernel), None),
+        ("strides", alike(stride), None if pool else 1),
+        ("padding", mode.text, "valid"),
+        ("output_padding", extra, None),
+        ("dilation_rate", alike(dilation), 1),
+    )
+
+
 _VALID = Mode("valid", "none", 4, text="valid")
 _SAME = Mode("same", "same", 8, text="same")
 _BOTH = (_VALID, _SAME)
+_TRANSPOSED = (
+    _VALID,
+    _SAME,
+    Mode("valid, output_padding=None", "none", 16, text="valid", extra=False),
+    Mode("same, output_padding=None", "same", 32, text="same", extra=False),
+)
 
 KERAS = Dialect(
     name="keras",
@@ -362,7 +397,7 @@ KERAS = Dialect(
     prefixes=frozenset({"keras", "layers", "tf", "tensorflow"}),
     calls=_table(),
     modes={
-        "conv_transpose": _BOTH,
+        "conv_transpose": _TRANSPOSED,
         "conv": _BOTH,
         "resize_conv": _BOTH,
         "max_pool": _BOTH,
@@ -371,4 +406,5 @@ KERAS = Dialect(
     },
     stride_with_dilation=False,
     pool_dilation=False,
+    spell=_spell,
 )

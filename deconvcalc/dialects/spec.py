@@ -13,7 +13,10 @@ from deconvcalc.errors import DialectError
 from deconvcalc.layers import Layer
 from deconvcalc.values import Value, integer
 
-__all__ = ["REQUIRED", "Call", "Dialect", "Given", "Mode", "calls"]
+__all__ = ["REQUIRED", "Call", "Dialect", "Given", "Mode", "Placed", "alike", "calls", "keywords"]
+
+Placed = tuple[int, int, int, int, int]
+"""A window at one size: kernel, stride, dilation, and the padding or crop before and after."""
 
 
 class _Required:
@@ -71,10 +74,11 @@ class Mode(Value):
         lax: whether the output_padding may reach the dilation (torch), not only the stride.
         unit_stride: whether it needs a stride of 1.
         asked: whether it is searched only when it is asked for by name.
+        extra: for a transposed window, whether its output_padding is a number (not None).
     """
 
-    __slots__ = ("asked", "bit", "half", "kind", "lax", "name", "text", "unit_stride")
-    _fields = ("name", "kind", "bit", "text", "half", "lax", "unit_stride", "asked")
+    __slots__ = ("asked", "bit", "extra", "half", "kind", "lax", "name", "text", "unit_stride")
+    _fields = ("name", "kind", "bit", "text", "half", "lax", "unit_stride", "asked", "extra")
     name: str
     kind: str
     bit: int
@@ -83,6 +87,7 @@ class Mode(Value):
     lax: bool
     unit_stride: bool
     asked: bool
+    extra: bool
 
     def __init__(
         self,
@@ -95,9 +100,10 @@ class Mode(Value):
         lax: bool = False,
         unit_stride: bool = False,
         asked: bool = False,
+        extra: bool = True,
     ) -> None:
         self._set(name=name, kind=kind, bit=bit, text=text, half=half, lax=lax)
-        self._set(unit_stride=unit_stride, asked=asked)
+        self._set(unit_stride=unit_stride, asked=asked, extra=extra)
 
 
 class Dialect(Value):
@@ -111,6 +117,7 @@ class Dialect(Value):
         modes: for each operation of the solver, the ways to pad.
         stride_with_dilation: whether a layer may have both above 1 (on any axes).
         pool_dilation: whether a max pool may be dilated.
+        spell: writes windows, one per axis, as the keyword arguments of a mode, without defaults.
     """
 
     __slots__ = (
@@ -119,6 +126,7 @@ class Dialect(Value):
         "name",
         "pool_dilation",
         "prefixes",
+        "spell",
         "stride_with_dilation",
         "title",
     )
@@ -130,6 +138,7 @@ class Dialect(Value):
         "modes",
         "stride_with_dilation",
         "pool_dilation",
+        "spell",
     )
     name: str
     title: str
@@ -138,6 +147,7 @@ class Dialect(Value):
     modes: Mapping[str, tuple[Mode, ...]]
     stride_with_dilation: bool
     pool_dilation: bool
+    spell: Callable[[str, tuple[Placed, ...], Mode], dict[str, Any]]
 
     def __init__(
         self,
@@ -149,9 +159,11 @@ class Dialect(Value):
         modes: Mapping[str, tuple[Mode, ...]],
         stride_with_dilation: bool,
         pool_dilation: bool,
+        spell: Callable[[str, tuple[Placed, ...], Mode], dict[str, Any]],
     ) -> None:
         self._set(name=name, title=title, prefixes=prefixes, calls=calls, modes=modes)
         self._set(stride_with_dilation=stride_with_dilation, pool_dilation=pool_dilation)
+        self._set(spell=spell)
 
 
 class Given:
@@ -221,3 +233,13 @@ def calls(
         name = base.format(rank)
         made[name] = Call(name, int(rank[0]), parameters, make, **options)
     return made
+
+
+def alike(values: list[Any]) -> Any:
+    """One value where all axes have the same, else a tuple."""
+    return values[0] if all(value == values[0] for value in values) else tuple(values)
+
+
+def keywords(*given: tuple[str, Any, Any]) -> dict[str, Any]:
+    """The arguments that differ from their defaults, of (name, value, default)."""
+    return {name: value for name, value, default in given if value != default}

@@ -7,7 +7,17 @@ from __future__ import annotations
 
 from typing import Any
 
-from deconvcalc.dialects.spec import REQUIRED, Call, Dialect, Given, Mode, calls
+from deconvcalc.dialects.spec import (
+    REQUIRED,
+    Call,
+    Dialect,
+    Given,
+    Mode,
+    Placed,
+    alike,
+    calls,
+    keywords,
+)
 from deconvcalc.errors import DialectError
 from deconvcalc.formulas import effective_kernel
 from deconvcalc.layers import (
@@ -433,6 +443,22 @@ _IDENTITIES: dict[str, tuple[tuple[str, Any], ...]] = {
     "ChannelShuffle": (("groups", REQUIRED),),
 }
 
+
+def _spell(op: str, windows: tuple[Placed, ...], mode: Mode) -> dict[str, Any]:
+    """The keyword arguments of one layer; the stride of a pool is written, its default is the kernel."""
+    kernel, stride, dilation, before, after = ([*column] for column in zip(*windows, strict=True))
+    extra = [b - a for b, a in zip(before, after, strict=True)]
+    padding = mode.text or alike(before)
+    step = None if op in ("max_pool", "avg_pool") else 1
+    return keywords(
+        ("kernel_size", alike(kernel), None),
+        ("stride", alike(stride), step),
+        ("padding", padding, 0),
+        ("output_padding", alike(extra) if op == "conv_transpose" else 0, 0),
+        ("dilation", alike(dilation), 1),
+    )
+
+
 _FREE = Mode("padding", "free", 1, lax=True)
 _FREE_POOL = Mode("padding", "free", 1, half=True)
 _SAME = Mode("same", "same", 2, text="same", unit_stride=True, asked=True)
@@ -453,4 +479,5 @@ TORCH = Dialect(
     },
     stride_with_dilation=True,
     pool_dilation=True,
+    spell=_spell,
 )

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import Any, ClassVar, TypeVar
+from math import isfinite
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
-from deconvcalc.algebra import certain, is_array, is_expression
+from deconvcalc.algebra import certain, equal, is_array, is_expression
 from deconvcalc.errors import DeconvcalcError, LayerError, SizeError
-from deconvcalc.formulas import Formula
 from deconvcalc.sizemap import SizeMap
 from deconvcalc.values import Value, integer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+    from typing import Self
+
+    from deconvcalc.formulas import Formula
 
 __all__ = ["Arguments", "Explicit", "Layer", "Padding", "Same", "ToSize", "spatial"]
 
 T = TypeVar("T")
-L = TypeVar("L", bound="Layer")
 MOST_AXES = 3
 
 
@@ -102,6 +106,10 @@ def _whole(name: str, value: Any, *, least: int | None = None, owner: str = "") 
     return number
 
 
+def _is_bool(value: Any) -> bool:
+    return type(value).__name__ in ("bool", "bool_")  # Python's, and numpy's by either name
+
+
 class Arguments:
     """Reads the arguments of one layer: an int is for every axis, a tuple has one per axis."""
 
@@ -109,18 +117,27 @@ class Arguments:
         self.owner = owner
         self.axes: int | None = None
         if axes is not None:
-            self._agree("axes", _whole("axes", axes, least=1, owner=owner))
+            count = _whole("axes", axes, least=1, owner=owner)
+            if count > MOST_AXES:
+                raise LayerError(
+                    f"{owner}: axes must be at most {MOST_AXES}, not {count}",
+                    rule="axes",
+                    hint=f"Give axes an int from 1 to {MOST_AXES}.",
+                )
+            self.axes = count
 
     def _agree(self, name: str, count: int) -> None:
         if not 1 <= count <= MOST_AXES:
             raise LayerError(
-                f"{self.owner}: {name} has {count} axes; a layer has 1 to {MOST_AXES}", rule=name
+                f"{self.owner}: {name} is for {count} axes, and a layer has 1 to {MOST_AXES}",
+                rule=name,
+                hint=f"Give {name} one value, or one for each axis.",
             )
         if self.axes not in (None, count):
             raise LayerError(
-                f"{self.owner}: {name} has {count} axes, other arguments have {self.axes}",
+                f"{self.owner}: {name} is for {count} axes, and the layer has {self.axes}",
                 rule=name,
-                hint="Give each argument one int, or one int for each axis.",
+                hint=f"Give {name} one value, or {self.axes}, one for each axis.",
             )
         self.axes = count
 
@@ -132,11 +149,36 @@ class Arguments:
         """A channel count, or None where it is left open."""
         return None if value is None else self.whole(name, value, 1)
 
+    def flag(self, name: str, value: Any) -> bool:
+        """True or False; nothing that only counts as one of them."""
+        if not _is_bool(value):
+            raise TypeError(f"{self.owner}: {name} must be True or False, not {value!r}")
+        return bool(value)
+
+    def number(self, name: str, value: Any) -> float:
+        """A number, an int where it is one."""
+        whole = integer(value)
+        if whole is not None:
+            return whole
+        if _is_bool(value) or not hasattr(type(value), "__float__"):
+            raise TypeError(f"{self.owner}: {name} must be a number, not {value!r}")
+        return float(value)
+
+    def text(self, name: str, value: Any) -> str:
+        """Any text."""
+        if not isinstance(value, str):
+            raise TypeError(f"{self.owner}: {name} must be text, not {value!r}")
+        return value
+
     def word(self, name: str, value: Any, words: Sequence[str]) -> str:
         """One of some words."""
         if value not in words:
             known = ", ".join(repr(word) for word in words)
-            raise LayerError(f"{self.owner}: {name} must be one of {known}, not {value!r}", rule=name)
+            raise LayerError(
+                f"{self.owner}: {name} must be one of {known}, not {value!r}",
+                rule=name,
+                hint=f"Take {name}={words[0]!r}, for example.",
+            )
         return str(value)
 
     def each(self, name: str, value: Any, read: Callable[[Any], T]) -> T | tuple[T, ...]:
@@ -151,7 +193,7 @@ class Arguments:
         """An int for every axis, or a tuple of one per axis."""
         return self.each(name, value, lambda item: self.whole(name, item, least))
 
-    def padding(self, value: Any, least: int | None = None) -> Any:
+    def padding(self, value: Any, least: int | None = None, name: str = "padding") -> Any:
         """A padding rule for every axis, or a tuple of rules.
 
         An int pads both sides alike; a pair inside a tuple is (before, after) of one axis.
@@ -161,18 +203,18 @@ class Arguments:
             if isinstance(item, (Explicit, Same, ToSize)):
                 return item
             if isinstance(item, (tuple, list)) and len(item) == 2:
-                before, after = (self.whole("padding", side, least) for side in item)
+                before, after = (self.whole(name, side, least) for side in item)
                 return Explicit(before, after)
             if isinstance(item, str):
                 raise LayerError(
-                    f"{self.owner}: padding takes an int, pairs or a rule, not {item!r}",
-                    rule="padding",
-                    hint='The word belongs to a framework. Here it is Same("upper"), or 0 for valid.',
+                    f"{self.owner}: {name} takes an int, pairs or a rule, not {item!r}",
+                    rule=name,
+                    hint='The word is a framework\'s. Here it is Same("upper"), or 0 for valid.',
                 )
-            side = self.whole("padding", item, least)
+            side = self.whole(name, item, least)
             return Explicit(side, side)
 
-        return self.each("padding", value, read)
+        return self.each(name, value, read)
 
 
 class Layer(Value):
@@ -195,9 +237,16 @@ class Layer(Value):
     def _finish(self, axes: int | None) -> None:
         """Set the axis count and make the formulas: one where all axes are alike."""
         self._set(axes=axes)
-        alike = not any(isinstance(value, tuple) for value in self._values())
-        picks = range(1 if alike else axes or 1)
+        picks = range(axes or 1 if self._by_axis() else 1)
         self._set(_formulas=tuple([self._formula(_picker(i)) for i in picks]))
+
+    def _by_axis(self) -> bool:
+        """Whether a field has a tuple, of one value per axis."""
+        return any(isinstance(value, tuple) for value in self._values())
+
+    def _joint(self, _sizes: tuple[Any, ...]) -> Iterator[tuple[str, Any]]:
+        """The rules over all axes at once, each as a condition: a bool or a sympy relation."""
+        return iter(())
 
     def __reduce__(self) -> Any:
         return _rebuild, (type(self), self._values())
@@ -206,7 +255,7 @@ class Layer(Value):
         """The formula of one axis."""
         return self._formulas[0 if len(self._formulas) == 1 else axis]
 
-    def replace(self: L, **fields: Any) -> L:
+    def replace(self, **fields: Any) -> Self:
         """The same layer with some fields changed; checked like a new one."""
         unknown = set(fields) - set(self._fields)
         if unknown:
@@ -235,35 +284,39 @@ class Layer(Value):
         (14, 16)
         """
         sizes = spatial(size)
-        if sizes is not None:
-            self._check_axes(len(sizes))
-            return tuple([self._one(n, axis) for axis, n in enumerate(sizes)])
-        if len(self._formulas) > 1:
-            raise SizeError(
-                f"the axes of {self} differ: {size!r} does not say which",
-                layer=self,
-                size=size,
-                rule="axes",
-                hint=f"Give a tuple of {self.axes} sizes.",
-            )
-        return self._one(size, None)
+        if sizes is None:
+            return self._one(size, None)
+        self._check_axes(sizes)
+        results = tuple([self._one(n, axis) for axis, n in enumerate(sizes)])
+        self._check_joint(sizes)
+        return results
 
     def accepts(self, size: Any) -> Any:
         """Whether the layer takes a size: a bool, a mask for an array, a condition for sympy.
+
+        Raises:
+            SizeError: an array or an expression for a layer whose axes differ.
+            TypeError: a wrong type.
 
         >>> from deconvcalc import Conv
         >>> Conv(3).accepts(2), Conv(3).accepts(3)
         (False, True)
         """
-        if is_array(size):
-            return _mask(self.on_axis(0), _int64(size))
-        if is_expression(size) and integer(size) is None:
-            return _condition(self.on_axis(0), size)
+        if is_array(size) and integer(size) is None:
+            return _mask(self._shared(size), _whole_array(size))
+        sizes = spatial(size)
+        symbolic = [is_expression(n) and integer(n) is None for n in sizes or (size,)]
+        if sizes is None and symbolic[0]:
+            return _all([*_conditions(self._shared(size), _scalar(size))])
         try:
             self.output_size(size)
         except SizeError:
             return False
-        return True
+        if sizes is None or not any(symbolic):
+            return True
+        terms = [_conditions(self.on_axis(axis), _scalar(n)) for axis, n in enumerate(sizes)]
+        joint = [condition for _, condition in self._joint(sizes)]
+        return _all([condition for axis in terms for condition in axis] + joint)
 
     def size_map(self) -> Any:
         """The exact map from input to output size, for every n.
@@ -281,50 +334,82 @@ class Layer(Value):
         maps = tuple([_map(formula) for formula in self._formulas])
         return maps[0] if len(maps) == 1 else maps
 
-    def at(self: L, size: Any) -> L:
-        """The layer with its rules made explicit for one size. A layer without rules is itself."""
-        self.output_size(size)
-        return self
+    def at(self, size: Any) -> Self:
+        """The layer with its rules made explicit for one size. A layer without rules is itself.
 
-    def _check_axes(self, count: int) -> None:
+        >>> from deconvcalc import Conv, ConvTranspose, Same, ToSize
+        >>> Conv(3, stride=2, padding=Same()).at(28)
+        Conv(3, stride=2, padding=Explicit(0, 1))
+        >>> ConvTranspose(3, stride=2, padding=ToSize(8, split=1)).at(4)
+        ConvTranspose(3, stride=2, padding=1, output_padding=1)
+        """
+        self.output_size(size)
+        padding = getattr(self, "padding", None)
+        sizes = spatial(size) or (size,)
+        rules = padding if isinstance(padding, tuple) else (padding,) * len(sizes)
+        if not any(isinstance(rule, (Same, ToSize)) for rule in rules):
+            return self
+        numbers = [integer(n) for n in sizes]
+        if None in numbers:
+            raise TypeError(f"at() takes an int or a tuple of ints, not {size!r}")
+        settled = tuple(
+            [_settled(rule, self.on_axis(axis), numbers[axis]) for axis, rule in enumerate(rules)]
+        )
+        return self.replace(padding=settled[0] if len(set(settled)) == 1 else settled)
+
+    def _shared(self, size: Any) -> Formula:
+        """The formula of all axes, for one size that stands for all of them."""
+        if len(self._formulas) > 1:
+            raise SizeError(
+                f"the axes of {self} differ: {size!r} does not say which",
+                layer=self,
+                size=size,
+                rule="axes",
+                hint=f"Give a tuple of {self.axes} sizes.",
+            )
+        return self._formulas[0]
+
+    def _check_axes(self, sizes: tuple[Any, ...]) -> None:
+        count = len(sizes)
         if self.axes is None and not 1 <= count <= MOST_AXES:
-            raise SizeError(f"a size has 1 to {MOST_AXES} axes, not {count}", layer=self, rule="axes")
+            raise SizeError(
+                f"a size has 1 to {MOST_AXES} axes, not {count}",
+                layer=self,
+                size=sizes,
+                rule="axes",
+                hint="Give the spatial sizes alone, without batch and channels.",
+            )
         if self.axes not in (None, count):
             raise SizeError(
                 f"{self} has {self.axes} axes, the size has {count}",
                 layer=self,
+                size=sizes,
                 rule="axes",
                 hint=f"Give {self.axes} sizes, without batch and channels.",
             )
 
-    def _one(self, size: Any, axis: int | None) -> Any:
-        """The output size along one axis, after the rules were checked."""
-        formula = self.on_axis(axis or 0)
-        n = integer(size)
-        if n is None:
-            return self._other(size, axis, formula)
-        for rule, slack in formula.slacks(n):
-            if slack < 0:
-                raise self._refusal(n, axis, rule, slack)
-        if n % formula.modulus:
-            raise self._refusal(n, axis, f"the size is a multiple of {formula.modulus}", None)
-        return formula.size(n)
+    def _check_joint(self, sizes: tuple[Any, ...]) -> None:
+        for rule, condition in self._joint(sizes):
+            if certain(condition) is False:
+                raise SizeError(
+                    f"{self} refuses {sizes}: it needs that {rule}",
+                    layer=self,
+                    size=sizes,
+                    rule=rule,
+                )
 
-    def _other(self, size: Any, axis: int | None, formula: Formula) -> Any:
-        if is_array(size):
-            if axis is not None:
-                raise TypeError("an array is sizes of one axis: it cannot stand inside a tuple")
-            return _elementwise(self, formula, _int64(size))
-        if is_expression(size):
-            if size.is_integer is False:
-                raise TypeError(f"a size is an integer, not {size}")
-            for rule, slack in formula.slacks(size):
-                if certain(slack >= 0) is False:
-                    raise self._refusal(size, axis, rule, None)
-            return formula.size(size)
-        raise TypeError(
-            f"a size is an int, a tuple of ints, a numpy array or a sympy expression, not {size!r}"
-        )
+    def _one(self, size: Any, axis: int | None) -> Any:
+        """The output size along one axis (None: along all alike), after the rules were checked."""
+        formula = self._shared(size) if axis is None else self.on_axis(axis)
+        if axis is None and is_array(size) and integer(size) is None:
+            return _elementwise(self, formula, _whole_array(size))
+        n = _scalar(size)
+        for rule, slack in formula.slacks(n):
+            if certain(slack >= 0) is False:
+                raise self._refusal(n, axis, rule, integer(slack))
+        if formula.modulus > 1 and certain(equal(n % formula.modulus, 0)) is False:
+            raise self._refusal(n, axis, _multiple_rule(formula), None)
+        return formula.size(n)
 
     def _refusal(self, n: Any, axis: int | None, rule: str, slack: int | None) -> SizeError:
         where = "" if axis is None else f" on axis {axis}"
@@ -345,7 +430,7 @@ class Layer(Value):
             if name in self._required:
                 continue
             value = getattr(self, name)
-            if name == "axes" and any(isinstance(item, tuple) for item in self._values()):
+            if name == "axes" and self._by_axis():
                 continue  # a tuple says how many axes there are
             if value != self._defaults.get(name):
                 parts.append(self._shown(name, value))
@@ -354,6 +439,8 @@ class Layer(Value):
     def _shown(self, name: str, value: Any) -> str:
         if name == "padding":
             value = _short_padding(value)
+        if isinstance(value, float) and not isfinite(value):
+            return f"{name}=float('{value}')"
         return f"{name}={value!r}"
 
 
@@ -374,7 +461,7 @@ def _picker(axis: int) -> Callable[[Any], Any]:
     return lambda value: value[axis] if isinstance(value, tuple) else value
 
 
-def _rebuild(kind: type[L], values: tuple[Any, ...]) -> L:
+def _rebuild(kind: type[Layer], values: tuple[Any, ...]) -> Layer:
     return kind(**dict(zip(kind._fields, values, strict=True)))
 
 
@@ -391,27 +478,73 @@ def spatial(size: Any) -> tuple[Any, ...] | None:
     return None
 
 
-def _int64(size: Any) -> Any:
-    if size.dtype.kind not in "iu":
-        raise TypeError(f"an array of sizes has integers, not {size.dtype}")
-    return size
+def _scalar(size: Any) -> Any:
+    """One size as a plain int, or as the sympy expression that it is.
+
+    Raises:
+        TypeError: anything else.
+    """
+    number = integer(size)
+    if number is not None:
+        return number
+    if is_expression(size):
+        if size.is_number or size.is_integer is False:
+            raise TypeError(f"a size is an integer, not {size}")
+        return size
+    if is_array(size):
+        raise TypeError("an array is sizes of one axis: it cannot stand inside a tuple")
+    raise TypeError(
+        f"a size is an int, a tuple of ints, a numpy array or a sympy expression, not {size!r}"
+    )
+
+
+def _settled(rule: Any, formula: Any, n: Any) -> Any:
+    """The padding or crop of one axis, written out for input size n."""
+    if isinstance(rule, Same):
+        return Explicit(*formula.pads(n))
+    if isinstance(rule, ToSize):
+        return _split(formula.full(n) - rule.size, rule.split)
+    return rule
+
+
+def _split(total: int, split: str | int) -> Explicit:
+    """The crops before and after that remove `total` elements."""
+    if isinstance(split, int):
+        return Explicit(split, total - split)
+    less = max(total, 0) // 2
+    before = less if split == "upper" else max(total, 0) - less
+    return Explicit(before, total - before)
+
+
+def _multiple_rule(formula: Formula) -> str:
+    return f"the size is a multiple of {formula.modulus}"
+
+
+def _conditions(formula: Formula, n: Any) -> Iterator[Any]:
+    for _, slack in formula.slacks(n):
+        yield slack >= 0
+    if formula.modulus > 1:
+        yield equal(n % formula.modulus, 0)
+
+
+def _all(conditions: list[Any]) -> Any:
+    import sympy
+
+    return sympy.And(*conditions)
+
+
+def _whole_array(sizes: Any) -> Any:
+    if sizes.dtype.kind not in "iu":
+        raise TypeError(f"an array of sizes has integers, not {sizes.dtype}")
+    return sizes
 
 
 def _mask(formula: Formula, sizes: Any) -> Any:
-    sizes = sizes.astype(object)
-    mask = sizes % formula.modulus == 0
-    for _, slack in formula.slacks(sizes):
+    exact = sizes.astype(object)
+    mask = exact % formula.modulus == 0
+    for _, slack in formula.slacks(exact):
         mask = mask & (slack >= 0)
     return mask.astype(bool)
-
-
-def _condition(formula: Formula, n: Any) -> Any:
-    import sympy
-
-    terms = [slack >= 0 for _, slack in formula.slacks(n)]
-    if formula.modulus > 1:
-        terms.append(sympy.Eq(sympy.Mod(n, formula.modulus), 0))
-    return sympy.And(*terms)
 
 
 _SAFE = 2**20
@@ -420,29 +553,26 @@ _SAFE = 2**20
 
 def _elementwise(layer: Layer, formula: Formula, sizes: Any) -> Any:
     """The sizes of an array in int64; in exact integers first where they might wrap."""
-    numbers = [value for value in formula._values() if type(value) is int]
-    small = sizes.size == 0 or (
-        int(sizes.max()) < _SAFE and int(sizes.min()) > -_SAFE and all(abs(x) < _SAFE for x in numbers)
-    )
-    exact = sizes.astype("int64") if small else sizes.astype(object)
+    numbers = [value for value in formula._values() if type(value) in (int, float)]
+    if sizes.size:
+        numbers += [int(sizes.max()), int(sizes.min())]
+    small = all(abs(number) < _SAFE for number in numbers)
+    exact = sizes.astype("int64" if small else object)
     for rule, slack in formula.slacks(exact):
         _refuse_some(layer, sizes, slack < 0, rule)
     if formula.modulus > 1:
-        _refuse_some(
-            layer, sizes, exact % formula.modulus != 0, f"the size is a multiple of {formula.modulus}"
-        )
+        _refuse_some(layer, sizes, exact % formula.modulus != 0, _multiple_rule(formula))
     result = formula.size(exact)
     if not small:
         _refuse_some(layer, sizes, result >= 2**63, "the output size fits into int64")
-        result = result.astype("int64")
-    return result
+    return result.astype("int64")
 
 
 def _refuse_some(layer: Layer, sizes: Any, refused: Any, rule: str) -> None:
     refused = refused.astype(bool)
     if not refused.any():
         return
-    first = tuple(int(i) for i in zip(*refused.nonzero(), strict=True).__next__())
+    first = tuple([int(places[0]) for places in refused.nonzero()])
     index = first[0] if len(first) == 1 else first
     raise SizeError(
         f"{layer} refuses {int(refused.sum())} of {sizes.size} sizes, the first at index {index}: "

@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 from math import prod
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from deconvcalc.algebra import is_array
-from deconvcalc.errors import DeconvcalcError, LayerError, SizeError
-from deconvcalc.formulas import Constant, Formula
-from deconvcalc.layers.base import Arguments, Layer, spatial
+from deconvcalc.algebra import equal, is_array
+from deconvcalc.errors import DeconvcalcError, LayerError
+from deconvcalc.formulas import Formula
+from deconvcalc.layers.base import Arguments, Explicit, Layer, spatial
 from deconvcalc.layers.windows import Conv
 from deconvcalc.values import integer
 
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
 __all__ = ["Dense", "Flatten", "Fold", "Reshape", "Unfold"]
+
+
+class _AnySize(Formula):
+    """A size of one axis that only the rules over all axes can judge."""
+
+    __slots__ = ()
+
+    def size(self, n: Any) -> Any:
+        return n
 
 
 class _Coupling(Layer):
@@ -20,45 +32,55 @@ class _Coupling(Layer):
 
     __slots__ = ()
 
-    def _sizes(self, size: Any) -> tuple[Any, ...]:
-        """All sizes as plain ints, each at least 1 (or as sympy expressions)."""
-        if is_array(size):
-            raise TypeError(f"{type(self).__name__} couples axes: an array of sizes has only one")
-        sizes = spatial(size)
-        sizes = (size,) if sizes is None else sizes
-        self._check_axes(len(sizes))
-        return tuple([self._one(n, None) for n in sizes])
-
-    def _formula(self, pick: Any) -> Formula:
+    def _formula(self, _pick: Callable[[Any], Any]) -> Formula:
         return _AnySize()
 
-    def _refuse(self, sizes: tuple[Any, ...], rule: str) -> SizeError:
-        return SizeError(
-            f"{self} refuses {sizes}: it needs that {rule}", layer=self, size=sizes, rule=rule
-        )
+    def _by_axis(self) -> bool:
+        return False
 
-    def size_map(self) -> Any:
-        """Raises: the axes depend on each other."""
-        raise DeconvcalcError(f"{self} couples its axes: no map of one axis describes it")
+    def _join(self, sizes: tuple[Any, ...]) -> tuple[Any, ...]:
+        """The output sizes, once all rules hold."""
+        raise NotImplementedError
+
+    def output_size(self, size: Any) -> Any:
+        """The output sizes.
+
+        Args:
+            size: a tuple of sizes, ints or sympy expressions; one size stands for one axis.
+
+        Returns:
+            A tuple.
+
+        Raises:
+            SizeError: the layer refuses the sizes.
+            TypeError: a wrong type; an array too, which has the sizes of one axis only.
+        """
+        if is_array(size) and integer(size) is None:
+            raise TypeError(f"{type(self).__name__} couples axes: an array of sizes has only one")
+        sizes = spatial(size)
+        sizes = super().output_size((size,) if sizes is None else sizes)
+        return self._join(sizes)
 
     def accepts(self, size: Any) -> Any:
-        """Whether the layer takes the sizes."""
-        try:
-            self.output_size(size)
-        except SizeError:
-            return False
-        return True
+        """Whether the layer takes the sizes: a bool, a condition for sympy."""
+        if is_array(size) and integer(size) is None:
+            return bool(self.output_size(size))
+        return super().accepts((size,) if spatial(size) is None else size)
 
+    def size_map(self) -> Any:
+        """No map of one axis describes the layer.
 
-class _AnySize(Formula):
-    __slots__ = ()
-
-    def size(self, n: Any) -> Any:
-        return n
+        Raises:
+            DeconvcalcError: always.
+        """
+        raise DeconvcalcError(f"{self} couples its axes: no map of one axis describes it")
 
 
 class Flatten(_Coupling):
     """All spatial axes become one, of their product; the channel count multiplies it.
+
+    Args:
+        axes: how many axes; by default as many as the size has.
 
     >>> Flatten().output_size((7, 7))
     (49,)
@@ -70,9 +92,8 @@ class Flatten(_Coupling):
     def __init__(self, *, axes: int | None = None) -> None:
         self._finish(Arguments("Flatten", axes).axes)
 
-    def output_size(self, size: Any) -> Any:
-        """One size, the product."""
-        return (prod(self._sizes(size)),)
+    def _join(self, sizes: tuple[Any, ...]) -> tuple[Any, ...]:
+        return (prod(sizes),)
 
 
 class Dense(_Coupling):
@@ -108,15 +129,18 @@ class Dense(_Coupling):
         self._set(
             out_features=read.whole("out_features", out_features, 1),
             in_features=read.channels("in_features", in_features),
-            bias=bool(bias),
+            bias=read.flag("bias", bias),
         )
         self._finish(read.axes)
 
-    def output_size(self, size: Any) -> Any:
-        """The sizes with the last one replaced."""
-        sizes = self._sizes(size)
-        if self.in_features is not None and sizes[-1] != self.in_features:
-            raise self._refuse(sizes, f"the last axis has {self.in_features} elements")
+    def _joint(self, sizes: tuple[Any, ...]) -> Iterator[tuple[str, Any]]:
+        if self.in_features is not None:
+            yield (
+                f"the last axis has {self.in_features} elements",
+                equal(sizes[-1], self.in_features),
+            )
+
+    def _join(self, sizes: tuple[Any, ...]) -> tuple[Any, ...]:
         return (*sizes[:-1], self.out_features)
 
 
@@ -138,26 +162,28 @@ class Reshape(_Coupling):
 
     def __init__(self, sizes: Any, *, axes: int | None = None) -> None:
         read = Arguments("Reshape", axes)
-        target = spatial(sizes)
-        target = (sizes,) if target is None else target
+        target = sizes if isinstance(sizes, (tuple, list)) else (sizes,)
         whole = tuple([read.whole("sizes", item, -1) for item in target])
-        if whole.count(-1) > 1 or 0 in whole:
+        if whole.count(-1) > 1 or 0 in whole or not whole:
             raise LayerError(
-                f"Reshape: sizes are at least 1, and one may be -1: {whole}", rule="sizes"
+                f"Reshape: sizes must be at least 1 each, and one may be -1, not {whole}",
+                rule="sizes",
+                hint="Give one size for each new axis.",
             )
         self._set(sizes=whole)
         self._finish(read.axes)
 
-    def _finish(self, axes: int | None) -> None:
-        self._set(axes=axes, _formulas=(_AnySize(),))
+    def _known(self) -> int:
+        return prod([item for item in self.sizes if item != -1])
 
-    def output_size(self, size: Any) -> Any:
-        """The new sizes."""
-        sizes = self._sizes(size)
-        total, known = prod(sizes), prod([item for item in self.sizes if item != -1])
-        if total % known if -1 in self.sizes else total != known:
-            raise self._refuse(sizes, f"{total} elements fill {self.sizes}")
-        return tuple([total // known if item == -1 else item for item in self.sizes])
+    def _joint(self, sizes: tuple[Any, ...]) -> Iterator[tuple[str, Any]]:
+        total, known = prod(sizes), self._known()
+        fills = equal(total % known, 0) if -1 in self.sizes else equal(total, known)
+        yield f"the elements of the input fill {self.sizes}", fills
+
+    def _join(self, sizes: tuple[Any, ...]) -> tuple[Any, ...]:
+        rest = prod(sizes) // self._known()
+        return tuple([rest if item == -1 else item for item in self.sizes])
 
 
 class Unfold(_Coupling):
@@ -166,7 +192,7 @@ class Unfold(_Coupling):
     Args:
         kernel_size: as for `Conv`.
         stride: as for `Conv`.
-        padding: an int for both sides, or one per axis.
+        padding: as for `Conv`.
         dilation: as for `Conv`.
         axes: as for `Conv`.
 
@@ -176,9 +202,19 @@ class Unfold(_Coupling):
     (12,)
     """
 
-    __slots__ = ("window",)
-    _fields = ("window", "axes")
-    window: Conv
+    __slots__ = ("_window", "dilation", "kernel_size", "padding", "stride")
+    _fields: ClassVar[tuple[str, ...]] = ("kernel_size", "stride", "padding", "dilation", "axes")
+    _required: ClassVar[tuple[str, ...]] = ("kernel_size",)
+    _defaults: ClassVar[dict[str, Any]] = {
+        "stride": 1,
+        "padding": Explicit(0, 0),
+        "dilation": 1,
+    }
+    kernel_size: Any
+    stride: Any
+    padding: Any
+    dilation: Any
+    _window: Conv
 
     def __init__(
         self,
@@ -190,34 +226,32 @@ class Unfold(_Coupling):
         axes: int | None = None,
     ) -> None:
         window = Conv(kernel_size, stride=stride, padding=padding, dilation=dilation, axes=axes)
-        self._set(window=window)
+        self._set(_window=window)
+        self._set(**{name: getattr(window, name) for name in Unfold._fields})
         self._finish(window.axes)
 
-    def __reduce__(self) -> Any:
-        window = self.window
-        arguments = (window.kernel_size, window.stride, window.padding, window.dilation, self.axes)
-        return _unfold, arguments
+    def _by_axis(self) -> bool:
+        return Layer._by_axis(self)
 
-    def __repr__(self) -> str:
-        return repr(self.window).replace("Conv(", "Unfold(", 1)
+    def _formula(self, pick: Callable[[Any], Any]) -> Formula:
+        return self._window._formula(pick)
 
     def output_size(self, size: Any) -> Any:
-        """The number of windows."""
-        return (prod(self.window.output_size(self._sizes(size))),)
+        """The number of windows over all axes, as a tuple of one; see `Layer.output_size`."""
+        return super().output_size(size)
 
-
-def _unfold(k: Any, s: Any, p: Any, d: Any, axes: int | None) -> Unfold:
-    return Unfold(k, stride=s, padding=p, dilation=d, axes=axes)
+    def _join(self, sizes: tuple[Any, ...]) -> tuple[Any, ...]:
+        return (prod(sizes),)
 
 
 class Fold(_Coupling):
     """The inverse of `Unfold`: windows are added up where they lie.
 
     Args:
-        size: the output sizes, one per axis.
+        size: the output sizes, an int or one per axis.
         kernel_size: as for `Conv`.
         stride: as for `Conv`.
-        padding: an int for both sides, or one per axis.
+        padding: as for `Conv`.
         dilation: as for `Conv`.
 
     Raises:
@@ -229,46 +263,39 @@ class Fold(_Coupling):
     (5, 6)
     """
 
-    __slots__ = ("size", "window")
-    _fields = ("size", "window", "axes")
+    __slots__ = ("_windows", "dilation", "kernel_size", "padding", "size", "stride")
+    _fields = ("size", "kernel_size", "stride", "padding", "dilation")
+    _required: ClassVar[tuple[str, ...]] = ("size", "kernel_size")
+    _defaults: ClassVar[dict[str, Any]] = Unfold._defaults
     size: tuple[int, ...]
-    window: Conv
+    kernel_size: Any
+    stride: Any
+    padding: Any
+    dilation: Any
+    _windows: int
 
     def __init__(
         self, size: Any, kernel_size: Any, *, stride: Any = 1, padding: Any = 0, dilation: Any = 1
     ) -> None:
         read = Arguments("Fold")
-        target = spatial(size)
-        whole = tuple([read.whole("size", n, 1) for n in (target if target else (size,))])
+        target = size if isinstance(size, (tuple, list)) else (size,)
+        whole = tuple([read.whole("size", n, 1) for n in target])
+        read.axes_of("size", whole)
         window = Conv(
             kernel_size, stride=stride, padding=padding, dilation=dilation, axes=len(whole)
         )
         if not window.accepts(whole):
-            raise LayerError(f"Fold: no window of {window} fits into {whole}", rule="kernel_size")
-        self._set(size=whole, window=window, axes=1, _formulas=(Constant(1),))
+            raise LayerError(
+                f"Fold: no window of {window} fits into {whole}",
+                rule="kernel_size",
+                hint="Take a smaller kernel_size, or more padding.",
+            )
+        self._set(**{name: getattr(window, name) for name in Fold._fields[1:]})
+        self._set(size=whole, _windows=prod(window.output_size(whole)))
+        self._finish(1)
 
-    def __reduce__(self) -> Any:
-        window = self.window
-        return _fold, (
-            self.size,
-            window.kernel_size,
-            window.stride,
-            window.padding,
-            window.dilation,
-        )
+    def _joint(self, sizes: tuple[Any, ...]) -> Iterator[tuple[str, Any]]:
+        yield f"there are {self._windows} windows", equal(sizes[0], self._windows)
 
-    def __repr__(self) -> str:
-        return repr(self.window).replace("Conv(", f"Fold({self.size}, ", 1)
-
-    def output_size(self, size: Any) -> Any:
-        """The sizes asked for, if the input has as many windows as they have."""
-        sizes = spatial(size)
-        count = integer(size if sizes is None else sizes[0])
-        windows = prod(self.window.output_size(self.size))
-        if (sizes is not None and len(sizes) != 1) or count != windows:
-            raise self._refuse((size,), f"there are {windows} windows")
+    def _join(self, _sizes: tuple[Any, ...]) -> tuple[Any, ...]:
         return self.size
-
-
-def _fold(size: Any, k: Any, s: Any, p: Any, d: Any) -> Fold:
-    return Fold(size, k, stride=s, padding=p, dilation=d)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, ClassVar
+from math import isfinite, isnan, nan, prod
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from deconvcalc.errors import LayerError, SizeError
+from deconvcalc.errors import LayerError
 from deconvcalc.formulas import Constant, Formula, Multiple, Part, Scaled, Shifted, Sliced
-from deconvcalc.layers.base import Arguments, Explicit, Layer, spatial
+from deconvcalc.layers.base import Arguments, Explicit, Layer
+from deconvcalc.values import integer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 __all__ = [
     "AdaptivePool",
@@ -35,8 +39,10 @@ class Upsample(Layer):
 
     Source: `torch.nn.Upsample`, section Shape.
 
-    >>> Upsample(2).output_size(28), Upsample(0.29).output_size(100), Upsample(size=7).output_size(4)
-    (56, 28, 7)
+    >>> Upsample(2).output_size(28), Upsample(0.29).output_size(100)
+    (56, 28)
+    >>> Upsample(size=7).output_size(4)
+    7
     """
 
     __slots__ = ("align_corners", "factor", "mode", "size")
@@ -66,8 +72,8 @@ class Upsample(Layer):
         self._set(
             factor=None if factor is None else read.each("factor", factor, _read_factor),
             size=None if size is None else read.ints("size", size, 1),
-            mode=str(mode),
-            align_corners=bool(align_corners),
+            mode=read.text("mode", mode),
+            align_corners=read.flag("align_corners", align_corners),
         )
         self._finish(read.axes)
 
@@ -79,11 +85,14 @@ class Upsample(Layer):
 
 
 def _read_factor(value: Any) -> int | float:
-    if isinstance(value, float):
-        if not 0 < value < float("inf"):
-            raise LayerError(f"Upsample: factor must be above 0 and finite, not {value}", rule="factor")
-        return int(value) if value.is_integer() else value
-    return Arguments("Upsample").whole("factor", value, 1)
+    factor = Arguments("Upsample").number("factor", value)
+    if not (isfinite(factor) and factor > 0):
+        raise LayerError(
+            f"Upsample: factor must be above 0 and finite, not {factor}",
+            rule="factor",
+            hint="Upsample(2) doubles, Upsample(0.5) halves.",
+        )
+    return int(factor) if factor == int(factor) else factor
 
 
 class PixelShuffle(Layer):
@@ -132,7 +141,7 @@ class PixelUnshuffle(PixelShuffle):
         return Part(pick(self.factor))
 
 
-PAD_LIMITS = {"constant": None, "reflect": 1, "replicate": None, "circular": 0}
+PAD_MODES = ("constant", "reflect", "replicate", "circular")
 
 
 class Pad(Layer):
@@ -142,7 +151,7 @@ class Pad(Layer):
         padding: an int for both sides, one per axis, or pairs `((before, after), ...)`.
         mode: "constant", "reflect" (a side is shorter than the input), "replicate" or "circular"
             (a side is at most the input).
-        value: the constant.
+        value: the constant; infinite too, as a max pool likes it.
         axes: how many axes; by default as many as a tuple has, or as the size has.
 
     Source: `torch.nn.functional.pad`.
@@ -163,23 +172,33 @@ class Pad(Layer):
         self, padding: Any, *, mode: str = "constant", value: float = 0.0, axes: int | None = None
     ) -> None:
         read = Arguments("Pad", axes)
+        number = read.number("value", value)
+        if isinstance(number, int) and abs(number) >= 2**1023:
+            raise LayerError(
+                f"Pad: value {number} is beyond a float", rule="value", hint="Take a smaller one."
+            )
+        number = float(number)
         self._set(
-            padding=_sides(read, padding),
-            mode=read.word("mode", mode, list(PAD_LIMITS)),
-            value=float(value),
+            padding=_sides(read, "padding", padding),
+            mode=read.word("mode", mode, PAD_MODES),
+            value=nan if isnan(number) else number,  # one nan, which is equal to itself
         )
         self._finish(read.axes)
 
     def _formula(self, pick: Callable[[Any], Any]) -> Formula:
         sides = pick(self.padding)
-        return Shifted(sides.before, sides.after, PAD_LIMITS[self.mode])
+        return Shifted(sides.before, sides.after, self.mode)
 
 
-def _sides(read: Arguments, value: Any, least: int | None = None) -> Any:
-    sides = read.padding(value, least)
+def _sides(read: Arguments, name: str, value: Any, least: int | None = None) -> Any:
+    sides = read.padding(value, least, name)
     for item in sides if isinstance(sides, tuple) else (sides,):
         if not isinstance(item, Explicit):
-            raise LayerError(f"{read.owner}: takes an int or pairs, not {item!r}", rule="padding")
+            raise LayerError(
+                f"{read.owner}: {name} takes an int or pairs, not {item!r}",
+                rule=name,
+                hint=f"Give {name} an int for both sides, or ((before, after), ...).",
+            )
     return sides
 
 
@@ -203,7 +222,7 @@ class Crop(Layer):
 
     def __init__(self, cropping: Any, *, axes: int | None = None) -> None:
         read = Arguments("Crop", axes)
-        self._set(cropping=_sides(read, cropping, 0))
+        self._set(cropping=_sides(read, "cropping", cropping, 0))
         self._finish(read.axes)
 
     def _formula(self, pick: Callable[[Any], Any]) -> Formula:
@@ -308,10 +327,13 @@ class GlobalPool(Layer):
         self, kind: str = "average", *, keepdims: bool = True, axes: int | None = None
     ) -> None:
         read = Arguments("GlobalPool", axes)
-        self._set(kind=read.word("kind", kind, ("average", "max")), keepdims=bool(keepdims))
+        self._set(
+            kind=read.word("kind", kind, ("average", "max")),
+            keepdims=read.flag("keepdims", keepdims),
+        )
         self._finish(read.axes)
 
-    def _formula(self, pick: Callable[[Any], Any]) -> Formula:
+    def _formula(self, _pick: Callable[[Any], Any]) -> Formula:
         return Constant(1)
 
     def output_size(self, size: Any) -> Any:
@@ -342,27 +364,27 @@ class Identity(Layer):
         self, name: str = "identity", *, least_elements: int = 1, axes: int | None = None
     ) -> None:
         read = Arguments("Identity", axes)
-        self._set(name=str(name), least_elements=read.whole("least_elements", least_elements, 1))
+        self._set(
+            name=read.text("name", name),
+            least_elements=read.whole("least_elements", least_elements, 1),
+        )
         self._finish(read.axes)
 
-    def _formula(self, pick: Callable[[Any], Any]) -> Formula:
-        return Shifted(0, 0, least=self.least_elements if self.axes in (None, 1) else 1)
+    def _formula(self, _pick: Callable[[Any], Any]) -> Formula:
+        """The formula of all axes alike: n**axes elements must be enough."""
+        low, high = 1, self.least_elements
+        while low < high:
+            middle = (low + high) // 2
+            enough = middle ** (self.axes or 1) >= self.least_elements
+            low, high = (low, middle) if enough else (middle + 1, high)
+        return Shifted(0, 0, least=low)
 
-    def output_size(self, size: Any) -> Any:
-        """The same sizes; see `Layer.output_size`."""
-        sizes = spatial(size)
-        if sizes is None or self.least_elements == 1:
-            return super().output_size(size)
-        result = tuple([Identity(axes=1).output_size(n) for n in sizes])
-        self._check_axes(len(result))
-        elements = 1
-        for n in result:
-            elements *= n
-        if elements < self.least_elements:
-            raise SizeError(
-                f"{self} refuses {result}: it needs {self.least_elements} spatial elements",
-                layer=self,
-                size=result,
-                rule="least_elements",
-            )
-        return result
+    def on_axis(self, axis: int) -> Formula:  # noqa: ARG002  # all axes are alike
+        """The formula of one axis: only all axes together need a least size."""
+        return Shifted(0, 0)
+
+    def _joint(self, sizes: tuple[Any, ...]) -> Iterator[tuple[str, Any]]:
+        numbers = [n if integer(n) is None else integer(n) for n in sizes]
+        if self.least_elements > 1:
+            rule = f"there are at least {self.least_elements} elements"
+            yield rule, prod(numbers) >= self.least_elements

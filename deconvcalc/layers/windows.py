@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from deconvcalc.errors import LayerError
 from deconvcalc.formulas import Formula, SameWindow, Spread, SpreadTo, Window, effective_kernel
-from deconvcalc.layers.base import Arguments, Explicit, Layer, Same, ToSize, spatial
+from deconvcalc.layers.base import Arguments, Explicit, Layer, Same, ToSize
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = ["AvgPool", "Conv", "ConvTranspose", "DepthwiseConv", "LpPool", "MaxPool", "MaxUnpool"]
 
-PADDING_LIMITS = {"zeros": None, "reflect": 1, "replicate": None, "circular": 0}
-"""How padding that repeats the input is bounded by it: see `formulas.Window`."""
+PADDING_MODES = ("zeros", "reflect", "replicate", "circular")
+"""What fills the padding of a convolution, as PyTorch names it."""
 
 
 class _Windowed(Layer):
@@ -42,8 +44,9 @@ class _Windowed(Layer):
         def settle(rule: Any, k: int, s: int, d: int) -> Any:
             if isinstance(rule, ToSize):
                 raise LayerError(
-                    f"{arguments.owner}: ToSize crops a transposed window; a window takes Explicit or Same",
+                    f"{arguments.owner}: ToSize crops a transposed window",
                     rule="padding",
+                    hint="A window takes an int, pairs, Explicit or Same.",
                 )
             if isinstance(rule, Same) and (s == 1 or k == 1):
                 window = SameWindow(effective_kernel(k, d), s, rule.odd == "lower")
@@ -52,8 +55,8 @@ class _Windowed(Layer):
 
         return _zip(settle, padding, self.kernel_size, self.stride, self.dilation)
 
-    def _limit(self) -> int | None:
-        return None
+    def _fill(self) -> str:
+        return "constant"
 
     def _ceil(self) -> bool:
         return False
@@ -63,28 +66,7 @@ class _Windowed(Layer):
         stride, rule = pick(self.stride), pick(self.padding)
         if isinstance(rule, Same):
             return SameWindow(kernel, stride, rule.odd == "lower")
-        return Window(kernel, stride, rule.before, rule.after, self._ceil(), self._limit())
-
-    def at(self, size: Any) -> Any:
-        """The layer with `Same` written out as the padding before and after for one size.
-
-        >>> from deconvcalc import Conv, Same
-        >>> Conv(3, stride=2, padding=Same()).at(28)
-        Conv(3, stride=2, padding=Explicit(0, 1))
-        """
-        self.output_size(size)
-        sizes = spatial(size)
-        count = len(self._formulas) if sizes is None else len(sizes)
-        rules = self.padding if isinstance(self.padding, tuple) else (self.padding,) * count
-        settled = []
-        for axis, rule in enumerate(rules):
-            formula = self.on_axis(axis)
-            if isinstance(formula, SameWindow):
-                rule = Explicit(*formula.pads(size if sizes is None else sizes[axis]))
-            settled.append(rule)
-        if all(rule == settled[0] for rule in settled):
-            return self.replace(padding=settled[0])
-        return self.replace(padding=tuple(settled))
+        return Window(kernel, stride, rule.before, rule.after, self._ceil(), self._fill())
 
 
 def _zip(make: Callable[..., Any], *values: Any) -> Any:
@@ -103,7 +85,7 @@ def _check_groups(owner: str, groups: int, **channels: int | None) -> None:
             raise LayerError(
                 f"{owner}: groups={groups} does not divide {name}={count}",
                 rule="groups",
-                hint="Take groups that divide both channel counts.",
+                hint="Take groups that divide all channel counts.",
             )
 
 
@@ -195,18 +177,26 @@ class Conv(_Windowed):
         )
         self._set(
             groups=read.whole("groups", groups, 1),
-            padding_mode=read.word("padding_mode", padding_mode, list(PADDING_LIMITS)),
+            padding_mode=read.word("padding_mode", padding_mode, PADDING_MODES),
             in_channels=read.channels("in_channels", in_channels),
             out_channels=read.channels("out_channels", out_channels),
-            bias=bool(bias),
+            bias=read.flag("bias", bias),
         )
         _check_groups(
-            read.owner, groups, in_channels=self.in_channels, out_channels=self.out_channels
+            read.owner, self.groups, in_channels=self.in_channels, out_channels=self.out_channels
         )
+        rules = self.padding if isinstance(self.padding, tuple) else (self.padding,)
+        if self.padding_mode != "zeros" and any(isinstance(rule, Same) for rule in rules):
+            raise LayerError(
+                f"{read.owner}: padding that depends on n is filled with zeros, "
+                f"not by padding_mode={self.padding_mode!r}",
+                rule="padding_mode",
+                hint="Take padding_mode='zeros', or write the padding out.",
+            )
         self._finish(read.axes)
 
-    def _limit(self) -> int | None:
-        return PADDING_LIMITS[self.padding_mode]
+    def _fill(self) -> str:
+        return "constant" if self.padding_mode == "zeros" else self.padding_mode
 
 
 class DepthwiseConv(Conv):
@@ -228,7 +218,7 @@ class DepthwiseConv(Conv):
     """
 
     __slots__ = ("multiplier",)
-    _fields = (
+    _fields: ClassVar[tuple[str, ...]] = (
         "kernel_size",
         "stride",
         "padding",
@@ -304,7 +294,7 @@ class MaxPool(_Windowed):
         read = Arguments(type(self).__name__, axes)
         fields = {"kernel_size": kernel_size, "stride": stride, "padding": padding}
         self._read(read, fields | {"dilation": dilation})
-        self._set(ceil_mode=bool(ceil_mode))
+        self._set(ceil_mode=read.flag("ceil_mode", ceil_mode))
         self._finish(read.axes)
 
     def _ceil(self) -> bool:
@@ -344,7 +334,7 @@ class AvgPool(_Windowed):
         "ceil_mode": False,
         "count_include_pad": True,
     }
-    dilation = 1  # type: ignore[assignment]  # an average has none
+    dilation = 1
     ceil_mode: bool
     count_include_pad: bool
     divisor: int | None
@@ -362,12 +352,17 @@ class AvgPool(_Windowed):
     ) -> None:
         read = Arguments(type(self).__name__, axes)
         self._read(read, {"kernel_size": kernel_size, "stride": stride, "padding": padding})
-        unpadded = self.padding == Explicit(0, 0)
+        divisor = None if divisor is None else read.whole("divisor", divisor)
+        if divisor == 0:
+            raise LayerError(
+                "AvgPool: divisor must not be 0", rule="divisor", hint="Take 1 for the sum."
+            )
+        # Where no padding is counted, or nothing is, both settings are one layer.
+        uncounted = self.padding == Explicit(0, 0) or divisor is not None
         self._set(
-            ceil_mode=bool(ceil_mode),
-            # Without padding there is nothing to count, and both settings are one layer.
-            count_include_pad=bool(count_include_pad) or unpadded,
-            divisor=None if divisor is None else read.whole("divisor", divisor),
+            ceil_mode=read.flag("ceil_mode", ceil_mode),
+            count_include_pad=read.flag("count_include_pad", count_include_pad) or uncounted,
+            divisor=divisor,
         )
         self._finish(read.axes)
 
@@ -394,8 +389,8 @@ class LpPool(_Windowed):
     __slots__ = ("ceil_mode", "kernel_size", "norm", "stride")
     _fields = ("kernel_size", "norm", "stride", "ceil_mode", "axes")
     _defaults: ClassVar[dict[str, Any]] = {"norm": 2, "ceil_mode": False}
-    dilation = 1  # type: ignore[assignment]
-    padding = Explicit(0, 0)  # type: ignore[assignment]
+    dilation = 1
+    padding = Explicit(0, 0)
     norm: float
     ceil_mode: bool
 
@@ -410,11 +405,18 @@ class LpPool(_Windowed):
     ) -> None:
         read = Arguments(type(self).__name__, axes)
         kernel = read.ints("kernel_size", kernel_size, 1)
+        norm = read.number("norm", norm)
+        if not norm or norm != norm:
+            raise LayerError(
+                f"LpPool: norm must be a number other than 0, not {norm}",
+                rule="norm",
+                hint="Take norm=2 for the root of the sum of squares.",
+            )
         self._set(
             kernel_size=kernel,
             norm=norm,
             stride=kernel if stride is None else read.ints("stride", stride, 1),
-            ceil_mode=bool(ceil_mode),
+            ceil_mode=read.flag("ceil_mode", ceil_mode),
         )
         self._finish(read.axes)
 
@@ -517,12 +519,13 @@ class ConvTranspose(Layer):
                 raise LayerError(
                     "ConvTranspose: the crops of a transposed window do not depend on n",
                     rule="padding",
-                    hint="Give the crops, or read a Keras layer by dc.parse.",
+                    hint="Give the crops as an int or pairs, or read a Keras layer by dc.parse.",
                 )
             if more:
                 raise LayerError(
                     "ConvTranspose: a size asked for leaves no output_padding to choose",
                     rule="output_padding",
+                    hint="Leave output_padding out, or give the crops as an int or pairs.",
                 )
             return rule
 
@@ -534,10 +537,10 @@ class ConvTranspose(Layer):
             groups=read.whole("groups", groups, 1),
             in_channels=read.channels("in_channels", in_channels),
             out_channels=read.channels("out_channels", out_channels),
-            bias=bool(bias),
+            bias=read.flag("bias", bias),
         )
         _check_groups(
-            read.owner, groups, in_channels=self.in_channels, out_channels=self.out_channels
+            read.owner, self.groups, in_channels=self.in_channels, out_channels=self.out_channels
         )
         self._finish(read.axes)
 
@@ -549,26 +552,6 @@ class ConvTranspose(Layer):
         side = rule.split if isinstance(rule.split, int) else 0
         least = 0 if isinstance(rule.split, int) else None
         return SpreadTo(kernel, stride, side, side, rule.size, (least, stride - 1))
-
-    def at(self, size: Any) -> ConvTranspose:
-        """The layer with a size asked for written out as the crops that give it from `size`.
-
-        >>> ConvTranspose(3, stride=2, padding=ToSize(8, split=1)).at(4)
-        ConvTranspose(3, stride=2, padding=1, output_padding=1)
-        """
-        self.output_size(size)
-        sizes = spatial(size)
-        count = len(self._formulas) if sizes is None else len(sizes)
-        rules = self.padding if isinstance(self.padding, tuple) else (self.padding,) * count
-        crops = []
-        for axis, rule in enumerate(rules):
-            formula = self.on_axis(axis)
-            if isinstance(formula, SpreadTo):
-                total = formula.full(size if sizes is None else sizes[axis]) - rule.size
-                rule = _split(total, rule.split)
-            crops.append(rule)
-        same = all(rule == crops[0] for rule in crops)
-        return self.replace(padding=crops[0] if same else tuple(crops))
 
     def _shown(self, name: str, value: Any) -> str:
         """Crops as PyTorch names them, where it can: padding and output_padding."""
@@ -583,15 +566,6 @@ class ConvTranspose(Layer):
         if len(rules) == 1:
             return f"padding={before[0]}, output_padding={extra[0]}"
         return f"padding={before}, output_padding={extra}"
-
-
-def _split(total: int, split: str | int) -> Explicit:
-    """The crops before and after that remove `total` elements."""
-    if isinstance(split, int):
-        return Explicit(split, total - split)
-    less = max(total, 0) // 2
-    before = less if split == "upper" else max(total, 0) - less
-    return Explicit(before, total - before)
 
 
 class MaxUnpool(Layer):
@@ -638,5 +612,7 @@ class MaxUnpool(Layer):
             room = stride - 1
             return SpreadTo(kernel, stride, rule.split, rule.split, rule.size, (room, room))
         raise LayerError(
-            "MaxUnpool: padding is an int, pairs, or ToSize with an int split", rule="padding"
+            f"MaxUnpool: padding must not be {rule}",
+            rule="padding",
+            hint="Give an int, pairs, or ToSize(size, split=padding).",
         )

@@ -53,10 +53,20 @@ def _spread_fits(mode: Mode, n: int, k: int, s: int, d: int, before: int, after:
     if mode.kind == "free":
         limit = max(s, d) if mode.lax else s
         return before >= 0 and 0 <= before - after < limit
+    extra = _extra(mode, ke, before, after)
     if mode.kind == "none":
-        return before == 0 and 0 <= -after < s
-    kept = ke - before - after
-    return 1 <= kept <= s and before == max(ke - kept, 0) // 2
+        return before == 0 and (0 <= extra < s if mode.extra else extra == max(s - ke, 0))
+    if before != max(before + after, 0) // 2:
+        return False
+    # With output_padding=0 an even kernel builds, and fails when it runs.
+    return max(0, 1 - ke % 2) <= extra < s if mode.extra else ke - before - after == s
+
+
+def _extra(mode: Mode, ke: int, before: int, after: int) -> int:
+    """The output_padding that a mode would write for these crops."""
+    if mode.kind == "free":
+        return before - after
+    return -after if mode.kind == "none" else ke - before - after - ke % 2
 
 
 def _window_fits(mode: Mode, n: int, k: int, s: int, d: int, before: int, after: int) -> bool:
@@ -89,17 +99,6 @@ def _within(space: Space, mode: Mode, k: int, s: int, d: int, before: int, after
                 return False
         elif before >= ke:
             return False
-    if not space.transposed:
+    if not space.transposed or space.output_padding is None or not mode.extra:
         return True
-    extra = space.output_padding
-    no_extra = space.bounds.no_extra
-    if extra is None and not no_extra:
-        return True
-    if mode.kind == "free":
-        return extra is not None and before - after in extra
-    if mode.kind == "none":
-        named, natural = -after, max(s - ke, 0)
-        return (extra is not None and named in extra) or (no_extra and named == natural)
-    kept = ke - before - after
-    named = kept - ke % 2
-    return (extra is not None and 0 <= named < s and named in extra) or (no_extra and kept == s)
+    return _extra(mode, ke, before, after) in space.output_padding

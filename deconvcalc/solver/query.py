@@ -141,10 +141,11 @@ def _modes(dialect: Dialect, op: str, bounds: Bounds, ceil_mode: bool) -> list[M
         if mode.kind == "free":
             # A number of padding, or 0 by the word "valid" where the framework has it.
             wanted = words is None or (op in ("conv", "resize_conv") and "valid" in words)
-            wanted = wanted and not (bounds.no_extra and bounds.output_padding is None)
         else:
             named = words is not None and mode.text in words
             wanted = named or (words is None and bounds.padding is None and not mode.asked)
+        if op == "conv_transpose" and (bounds.no_extra or bounds.output_padding is not None):
+            wanted = wanted and (bounds.output_padding is not None if mode.extra else bounds.no_extra)
         if wanted:
             kept.append(mode)
     return kept

@@ -201,10 +201,12 @@ def _factors(space: Space, pairs: tuple[Pair, ...]) -> Iterator[int]:
     if space.op != "resize_conv":
         yield 1
         return
-    # With padding below ke the size n*f + before + after - ke + 1 is at least n*f - ke + 1.
-    widest = max(space.dilation.last * (space.kernel_size.last - 1), 0)
-    high = min([(m + widest) // n for n, m in pairs])
-    yield from space.factor.between(1, high)
+    # The convolution has v = n*f - m + 1, with 1 - pads <= v <= ke.
+    kernel = space.dilation.last * (space.kernel_size.last - 1) + 1
+    pads = kernel if space.padding is None else 2 * space.padding.last
+    low = max([-(-(m - pads) // n) for n, m in pairs])
+    high = min([(m + kernel - 1) // n for n, m in pairs])
+    yield from space.factor.between(max(low, 1), high)
 
 
 def _lines(

@@ -1,0 +1,479 @@
+"""Answers: one layer each, with the facts that it was ranked by; and the lazy sequence of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import cached_property
+from math import prod
+from typing import Any
+
+from deconvcalc.dialects import DIALECTS
+from deconvcalc.dialects.spec import alike
+from deconvcalc.errors import QueryError
+from deconvcalc.layers import (
+    AvgPool,
+    Conv,
+    ConvTranspose,
+    Explicit,
+    Layer,
+    MaxPool,
+    PixelShuffle,
+    Upsample,
+)
+from deconvcalc.placement import tap_counts
+from deconvcalc.sizemap import Progression
+from deconvcalc.solver import runs as marks
+from deconvcalc.solver.modes import BITS
+from deconvcalc.solver.query import Query
+from deconvcalc.solver.ranking import Pick, Ranked, one_layer
+
+__all__ = ["Answer", "Answers"]
+
+
+class Answer:
+    """One answer: what to build, and how good it is.
+
+    Sizes and parameters are ints where all axes agree, and tuples of one per axis where they
+    differ. Crops that no single int says are pairs (before, after), one per axis.
+
+    Attributes:
+        op: the operation, for example "conv_transpose".
+        axes: how many axes, or None for any number.
+        holes: whether some output gets no tap.
+        aligned: whether the shift is at most half an input pixel.
+        symmetric: whether both sides are padded or cropped alike (no output_padding).
+        checkerboard: whether interior outputs get different numbers of taps.
+        overlap: whether neighbouring inputs mix (the kernel spans more than the stride).
+        in_both: whether one PyTorch layer and one Keras layer have these numbers.
+        dilated: whether a dilation is above 1.
+    """
+
+    def __init__(self, query: Query, pick: Pick) -> None:
+        self._query = query
+        self._pick = pick
+        order = [0] * len(query.targets)
+        for place, group in enumerate(query.groups):
+            for axis in group:
+                order[axis] = place
+        self._by_axis = [pick[place] for place in order]
+        self._modes, _ = one_layer(pick)
+        flags = 0
+        for run, _ in pick:
+            flags |= run.flags
+        self.op: str = pick[0][0].op
+        self.axes = query.axes
+        self.holes = bool(flags & marks.HOLES)
+        self.aligned = not flags & marks.MISALIGNED
+        self.symmetric = not flags & marks.ASYMMETRIC
+        self.checkerboard = bool(flags & marks.CHECKERBOARD)
+        self.overlap = not flags & marks.APART
+        self.dilated = bool(flags & marks.DILATED)
+        self.in_both = all(self._modes & bits for bits in BITS.values())
+
+    # Parameters.
+
+    def _each(self, read: Callable[[Any, int], Any]) -> Any:
+        return alike([read(run, k) for run, k in self._by_axis])
+
+    @cached_property
+    def kernel_size(self) -> Any:
+        """The kernel; None for a pixel shuffle."""
+        return None if self.op == "pixel_shuffle" else self._each(lambda run, k: k)
+
+    @cached_property
+    def stride(self) -> Any:
+        """The stride; None for a pixel shuffle."""
+        return None if self.op == "pixel_shuffle" else self._each(lambda run, k: run.s)
+
+    @cached_property
+    def dilation(self) -> Any:
+        """The dilation; None for a pixel shuffle."""
+        return None if self.op == "pixel_shuffle" else self._each(lambda run, k: run.d)
+
+    @cached_property
+    def factor(self) -> Any:
+        """How much a resize or a pixel shuffle enlarges; None for the other operations."""
+        if self.op not in ("resize_conv", "pixel_shuffle"):
+            return None
+        return self._each(lambda run, k: run.factor)
+
+    @cached_property
+    def sides(self) -> tuple[tuple[int, int], ...]:
+        """(before, after) for each axis: padding of a window, crops of a transposed one."""
+        return tuple([run.sides(k) for run, k in self._by_axis])
+
+    @cached_property
+    def padding(self) -> Any:
+        """What PyTorch calls padding: an int, one per axis, or pairs where no int says it."""
+        if self.op == "pixel_shuffle":
+            return None
+        if self._by_pairs:
+            return self.sides
+        return alike([before for before, _ in self.sides])
+
+    @cached_property
+    def output_padding(self) -> Any:
+        """How much less is cropped after than before; None where there is no such parameter."""
+        if self.op != "conv_transpose":
+            return None
+        return 0 if self._by_pairs else alike([before - after for before, after in self.sides])
+
+    @property
+    def _by_pairs(self) -> bool:
+        if self.op == "conv_transpose":
+            return any(after > before for before, after in self.sides)
+        return any(after != before for before, after in self.sides)
+
+    @property
+    def ceil_mode(self) -> bool | None:
+        """Whether a last window may hang over; None where there is no such parameter."""
+        return self._pick[0][0].ceil_mode if self.op in ("max_pool", "avg_pool") else None
+
+    # Sizes.
+
+    @property
+    def target(self) -> Any:
+        """The size asked for: an int, or one per axis."""
+        sizes = self._query.targets
+        return sizes if self.axes else sizes[0]
+
+    @cached_property
+    def source(self) -> Any:
+        """The input size; where it is the unknown, all inputs that give the target.
+
+        An int or a `Progression`, or a tuple of one per axis.
+        """
+        if self._query.sources is not None:
+            sizes: Sequence[Any] = self._query.sources
+        else:
+            sizes = [self._inputs(axis) for axis in range(len(self._query.targets))]
+        return tuple(sizes) if self.axes else sizes[0]
+
+    def _inputs(self, axis: int) -> Progression:
+        place = next(i for i, group in enumerate(self._query.groups) if axis in group)
+        sources: tuple[Progression, ...] = self._pick[place][0].sources
+        return sources[self._query.groups[place].index(axis)]
+
+    # Facts.
+
+    @cached_property
+    def shift(self) -> float:
+        """The largest distance of an output's centre from a plain resize, in input pixels."""
+        return max([num / den for num, den in [run.shift() for run, _ in self._pick]])
+
+    @cached_property
+    def taps(self) -> tuple[int, ...]:
+        """The different numbers of taps that interior outputs get along an axis, ascending."""
+        counts: set[int] = set()
+        for run, k in self._pick:
+            if self.op != "conv_transpose":
+                counts.add(k)
+            elif all(n == 1 for n, _ in run.pairs):
+                counts.add(1)
+            else:
+                counts.update(tap_counts(k, run.s, run.d))
+        return tuple(sorted(counts))
+
+    @cached_property
+    def parameters(self) -> int:
+        """Weights for each pair of an input and an output channel, over all axes.
+
+        For a question without axes, those of one axis. Pools and shuffles have none.
+        """
+        if self.op in ("max_pool", "avg_pool", "pixel_shuffle"):
+            return 0
+        return prod([k for _, k in self._by_axis])
+
+    def spelled(self, dialect: str) -> dict[str, Any] | None:
+        """The keyword arguments of the one layer of a dialect with these numbers, or None.
+
+        >>> from deconvcalc import solve
+        >>> solve(7, source=4)[0].spelled("keras")
+        {'kernel_size': 3, 'strides': 2, 'padding': 'same', 'output_padding': 0}
+        """
+        owner = DIALECTS[dialect]
+        if self.op == "pixel_shuffle":
+            return {"upscale_factor": self.factor} if owner.modes[self.op] else None
+        windows = tuple([(k, run.s, run.d, *run.sides(k)) for run, k in self._by_axis])
+        # The shortest spelling is the one to show.
+        spellings = [
+            owner.spell(self.op, windows, mode)
+            for mode in owner.modes[self.op]
+            if mode.bit & self._modes
+        ]
+        return min(spellings, key=len) if spellings else None
+
+    @cached_property
+    def layers(self) -> tuple[Layer, ...]:
+        """The canonical layers, first to last, with their padding written out."""
+        rules = [Explicit(before, after) for before, after in self.sides]
+        window: dict[str, Any] = {"kernel_size": self.kernel_size, "axes": self.axes}
+        if self.op != "pixel_shuffle":
+            window |= {"stride": self.stride, "padding": alike(list(rules))}
+        if self.op == "conv_transpose":
+            return (ConvTranspose(**window, dilation=self.dilation),)
+        if self.op == "conv":
+            return (Conv(**window, dilation=self.dilation),)
+        if self.op == "max_pool":
+            return (MaxPool(**window, dilation=self.dilation, ceil_mode=bool(self.ceil_mode)),)
+        if self.op == "avg_pool":
+            counted = bool(self._modes & BITS["torch"])
+            pool = AvgPool(**window, ceil_mode=bool(self.ceil_mode), count_include_pad=counted)
+            return (pool,)
+        if self.op == "resize_conv":
+            conv = Conv(**window, dilation=self.dilation)
+            return (Upsample(self.factor, axes=self.axes), conv)
+        return (PixelShuffle(self.factor, axes=self.axes),)
+
+    def output_size(self, size: Any) -> Any:
+        """The output size of the layers, one after the other."""
+        for layer in self.layers:
+            size = layer.output_size(size)
+        return size
+
+    def to_record(self) -> dict[str, Any]:
+        """All facts as a flat dict of plain numbers, text and lists."""
+        facts: dict[str, Any] = {"op": self.op}
+        for name in ("kernel_size", "stride", "padding", "output_padding", "dilation", "factor"):
+            facts[name] = _plain(getattr(self, name))
+        if self.ceil_mode is not None:
+            facts["ceil_mode"] = self.ceil_mode
+        facts |= {"source": _plain(self.source), "target": _plain(self.target)}
+        for name in ("holes", "aligned", "symmetric", "checkerboard", "overlap", "in_both"):
+            facts[name] = getattr(self, name)
+        facts |= {"shift": self.shift, "taps": list(self.taps), "parameters": self.parameters}
+        for name in DIALECTS:
+            spelled = self.spelled(name)
+            facts[name] = None if spelled is None else written(spelled)
+        return {name: value for name, value in facts.items() if value is not None or name in DIALECTS}
+
+    def _key(self) -> Any:
+        return (self.layers, self.source, self.target)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Answer) and self._key() == other._key()
+
+    def __hash__(self) -> int:
+        return hash(self._key())
+
+    def __repr__(self) -> str:
+        return f"<{self.source} -> {self.target}: {', '.join(map(repr, self.layers))}>"
+
+
+def written(arguments: dict[str, Any]) -> str:
+    """Keyword arguments as they stand in a call."""
+    return ", ".join([f"{name}={_quoted(value)}" for name, value in arguments.items()])
+
+
+def _quoted(value: Any) -> str:
+    return f'"{value}"' if isinstance(value, str) else repr(value)
+
+
+def _plain(value: Any) -> Any:
+    """Tuples as lists, and a set of inputs as its only member or [first, last]."""
+    if isinstance(value, Progression):
+        return value.start if value.start == value.stop else [value.start, value.stop]
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
+    return value
+
+
+class Answers(Sequence[Answer]):
+    """All answers to a question, best first. A lazy sequence: only what is looked at is made.
+
+    Length, slices, iteration and membership work as for a list. `count` is the length too, and
+    also right where it is more than `len()` can say.
+
+    Attributes:
+        query: the question, with the bounds in effect.
+        complete: whether these are all answers within the bounds; always True.
+    """
+
+    complete = True
+
+    def __init__(self, query: Query, ranked: Sequence[Pick]) -> None:
+        self.query = query
+        self._ranked = ranked
+
+    @property
+    def count(self) -> int:
+        """The number of answers."""
+        return self._ranked.size if isinstance(self._ranked, Ranked) else len(self._ranked)
+
+    def __len__(self) -> int:
+        return self.count
+
+    def __bool__(self) -> bool:
+        return self.count > 0
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            chosen = range(self.count)[index]
+            return Answers(self.query, _Slice(self._ranked, chosen))
+        place = index.__index__()
+        if place < 0:
+            place += self.count
+        if not 0 <= place < self.count:
+            raise IndexError(f"there are {self.count} answers, no answer {index}")
+        return Answer(self.query, self._ranked[place])
+
+    def __iter__(self) -> Iterator[Answer]:
+        for pick in self._ranked:
+            yield Answer(self.query, pick)
+
+    @property
+    def best(self) -> Answer | None:
+        """The first answer, or None."""
+        return self[0] if self else None
+
+    @property
+    def bounds(self) -> dict[str, dict[str, str]]:
+        """For each operation the bounds in effect, as text; axis by axis where they differ."""
+        shown = {}
+        for op, spaces in self.query.spaces.items():
+            axes = [space.described() for space in spaces]
+            shown[op] = {name: str_alike([axis[name] for axis in axes]) for name in axes[0]}
+        return shown
+
+    def first(self, **facts: Any) -> Answer | None:
+        """The first answer with these facts, or None; looks at up to 10,000.
+
+        >>> from deconvcalc import solve
+        >>> solve(7, source=4).first(checkerboard=False, holes=False).kernel_size
+        4
+        """
+        for index in range(min(self.count, 10_000)):
+            answer = self[index]
+            if all(getattr(answer, name) == value for name, value in facts.items()):
+                return answer
+        return None
+
+    def ranked_by(self, *criteria: str | Callable[[Answer], Any]) -> Answers:
+        """The same answers by other criteria: names of facts, "-name" for the reverse, or functions.
+
+        Ties keep their order. All answers are made for it.
+
+        Raises:
+            QueryError: an unknown name, or more than 1,000,000 answers.
+
+        >>> from deconvcalc import solve
+        >>> solve(7, source=4).ranked_by("parameters", "shift")[0].kernel_size
+        1
+        """
+        if self.count > 1_000_000:
+            raise QueryError(
+                f"{self.count} answers are too many to sort anew",
+                rule="ranked_by",
+                hint="Narrow the bounds, or take a slice first.",
+            )
+        picks = list(self._ranked)
+        for criterion in reversed(criteria):
+            key, reverse = _criterion(criterion)
+            picks.sort(key=lambda pick, key=key: key(Answer(self.query, pick)), reverse=reverse)  # type: ignore[misc]
+        return Answers(self.query, picks)
+
+    def to_records(self) -> list[dict[str, Any]]:
+        """All answers as flat dicts; see `Answer.to_record`."""
+        return [answer.to_record() for answer in self]
+
+    @cached_property
+    def reason(self) -> Any:
+        """Why there is no answer, the nearest sizes, and what to relax; None where there is one."""
+        if self:
+            return None
+        from deconvcalc.solver.reasons import explain
+
+        return explain(self.query)
+
+    @property
+    def sources(self) -> list[Any]:
+        """Where the source is the unknown: all inputs that give the target, for some answer.
+
+        A sorted list of ints, or of tuples of one per axis.
+        """
+        found: set[Any] = set()
+        for answer in self:
+            axes = answer.source if isinstance(answer.source, tuple) else (answer.source,)
+            members = [axis if isinstance(axis, Progression) else (axis,) for axis in axes]
+            if self.query.axes:
+                from itertools import product
+
+                found.update(product(*members))
+            else:
+                found.update(members[0])
+        return sorted(found)
+
+    def __contains__(self, item: object) -> bool:
+        """Whether an answer, or a layer, is among them. A layer is compared at the source size."""
+        if isinstance(item, Answer):
+            item = item.layers
+        layers = item if isinstance(item, tuple) else (item,)
+        if not layers or not all(isinstance(layer, Layer) for layer in layers):
+            return False
+        if not isinstance(self._ranked, Ranked):
+            return any(answer.layers == layers for answer in self)
+        from deconvcalc.solver.membership import find
+
+        return find(self.query, self._ranked, layers) is not None
+
+    def __repr__(self) -> str:
+        return f"<Answers: {self.count}>"
+
+    def __str__(self) -> str:
+        from deconvcalc.render.text import table
+
+        return table(self)
+
+    def __rich__(self) -> Any:
+        from deconvcalc.render.terminal import table
+
+        return table(self)
+
+
+class _Slice(Sequence[Pick]):
+    """Some of the answers, by a range of their indices."""
+
+    def __init__(self, ranked: Sequence[Pick], chosen: range) -> None:
+        self._ranked = ranked
+        self._chosen = chosen
+
+    def __len__(self) -> int:
+        return len(self._chosen)
+
+    def __getitem__(self, index: Any) -> Any:
+        return self._ranked[self._chosen[index]]
+
+
+def str_alike(values: list[str]) -> str:
+    """One text where all axes have the same, else one per axis."""
+    return values[0] if all(value == values[0] for value in values) else " x ".join(values)
+
+
+def _criterion(criterion: str | Callable[[Answer], Any]) -> tuple[Callable[[Answer], Any], bool]:
+    if callable(criterion):
+        return criterion, False
+    name = criterion.removeprefix("-")
+    if name.startswith("_") or not hasattr(Answer, name) and name not in _FACTS:
+        raise QueryError(
+            f"unknown criterion {criterion!r}",
+            rule="ranked_by",
+            hint="Known are: " + ", ".join(sorted(_FACTS)) + ".",
+        )
+    return (lambda answer: getattr(answer, name)), criterion.startswith("-")
+
+
+_FACTS = (
+    "holes",
+    "aligned",
+    "symmetric",
+    "checkerboard",
+    "overlap",
+    "in_both",
+    "dilated",
+    "shift",
+    "taps",
+    "parameters",
+    "kernel_size",
+    "stride",
+    "dilation",
+)

@@ -1,0 +1,157 @@
+"""All answers where the input is the unknown: each layer with the inputs that give the target."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from deconvcalc.errors import QueryError
+from deconvcalc.formulas import Window, Spread
+from deconvcalc.sizemap import Progression, SizeMap
+from deconvcalc.solver.modes import BITS, admitted, written
+from deconvcalc.solver.query import Space
+from deconvcalc.solver.runs import Run, flags_of
+
+__all__ = ["find_inputs"]
+
+MOST_LAYERS = 300_000
+"""How many layers are looked at one by one where no source is named."""
+
+
+def find_inputs(space: Space, targets: tuple[int, ...]) -> list[Run]:
+    """Every layer of a space with the inputs that it takes to the targets, one run a layer.
+
+    Raises:
+        QueryError: the bounds leave too many layers to look at each.
+    """
+    if not space.modes:
+        return []
+    _check_work(space)
+    if space.op == "pixel_shuffle":
+        return list(_shuffles(space, targets))
+    runs: list[Run] = []
+    preimages: dict[tuple[int, int, int], Progression] = {}
+    for s in space.stride:
+        for d in space.dilation:
+            for k in space.kernel_size:
+                ke = d * (k - 1) + 1
+                for before, after in dict.fromkeys(_sides(space, k, s, d)):
+                    found = []
+                    for m in targets:
+                        # The inputs depend on the padding by its sum alone.
+                        key = (s, ke - before - after, m)
+                        if space.ceil_mode or key not in preimages:
+                            preimages[key] = _preimage(space, ke, s, before, after, m)
+                        found.append(preimages[key])
+                    for factor in space.factor if space.op == "resize_conv" else (1,):
+                        runs += _run(space, targets, (k, s, d, before, after), found, factor)
+    return runs
+
+
+def _check_work(space: Space) -> None:
+    kernels = len(space.kernel_size)
+    pads = len(space.padding) if space.padding else space.kernel_size.last * space.dilation.last
+    extra = space.stride.last if space.transposed and not space.output_padding else 1
+    work = kernels * pads * len(space.stride) * len(space.dilation) * extra
+    if space.op in ("pixel_shuffle", "resize_conv"):
+        work = len(space.factor) * (work if space.op == "resize_conv" else 1)
+    if work > 20 * MOST_LAYERS:
+        raise QueryError(
+            f"without a source these bounds leave some {work:.0e} layers to look at",
+            rule="source",
+            hint="Name the source (--from), or narrow kernel_size, stride or padding.",
+        )
+
+
+def _sides(space: Space, k: int, s: int, d: int) -> Iterator[tuple[int, int]]:
+    """The paddings or crops that some mode of the space may have."""
+    ke = d * (k - 1) + 1
+    for mode in space.modes:
+        if mode.kind == "free":
+            top = k // 2 if mode.half else ke - 1
+            pads = space.padding if space.padding is not None else range(top + 1)
+            extras: object = (0,)
+            if space.transposed:
+                limit = max(s, d) if mode.lax else s
+                extras = range(limit)
+                if space.output_padding is not None:
+                    extras = tuple(space.output_padding.between(0, limit - 1))
+            for p in pads:
+                for extra in extras:  # type: ignore[attr-defined]
+                    yield p, p - extra
+        elif mode.kind == "none":
+            for extra in range(s) if space.transposed else (0,):
+                yield 0, -extra
+        else:
+            for kept in range(1, s + 1):
+                total = ke - kept if space.transposed else max(ke - kept, 0)
+                before = max(total, 0) // 2
+                yield before, total - before
+
+
+def _preimage(space: Space, ke: int, s: int, before: int, after: int, m: int) -> Progression:
+    formula: Window | Spread = (
+        Spread(ke, s, before, after)
+        if space.transposed
+        else Window(ke, s, before, after, space.ceil_mode)
+    )
+    identity = SizeMap.identity()
+    result: SizeMap = formula.size(identity)
+    for _, slack in formula.slacks(identity):
+        result = result.where(slack)
+    return result.preimage(m)
+
+
+def _run(
+    space: Space,
+    targets: tuple[int, ...],
+    placed: tuple[int, int, int, int, int],
+    found: list[Progression],
+    factor: int,
+) -> Iterator[Run]:
+    """The run of one layer, if inputs are left that some mode of the space takes."""
+    k, s, d, before, after = placed
+    # PyTorch's padded average is another layer than Keras's: each is looked at alone.
+    apart = space.op == "avg_pool" and (before or after)
+    for bits in BITS.values() if apart else (-1,):
+        sources, pairs = [], []
+        modes = allowed = bits
+        for m, inputs in zip(targets, found, strict=True):
+            masks = {
+                n: admitted(space, n, k, s, d, before, after) & bits
+                for n in _ends(space, inputs)
+                if n % factor == 0
+            }
+            taken = [n for n, mask in masks.items() if mask]
+            if not taken:
+                break
+            for n in (taken[0], taken[-1]):
+                allowed &= masks[n]
+                modes &= written(space.op, n, k, s, d, before, after, space.ceil_mode)
+                pairs.append((n // factor, m))
+            sources.append(Progression(taken[0] // factor, taken[-1] // factor))
+        else:
+            pairs = list(dict.fromkeys(pairs))
+            line = (s, d, d * (k - 1) + 1 - before - after, before - after, factor)
+            flags = flags_of(space.op, tuple(pairs), line, k)
+            marks = (flags, modes, allowed)
+            yield Run(
+                space, tuple(pairs), line, range(k, k + 1), marks, sources=tuple(sources)
+            )
+
+
+def _ends(space: Space, inputs: Progression) -> Progression | tuple[int, ...]:
+    """The inputs to look at: all where a rule depends on them, the two ends where none does."""
+    if not inputs or any(mode.kind == "same" for mode in space.modes):
+        return inputs
+    return tuple(dict.fromkeys((inputs[0], inputs[-1])))
+
+
+def _shuffles(space: Space, targets: tuple[int, ...]) -> Iterator[Run]:
+    for factor in space.factor.between(1, min(targets)):
+        if all(m % factor == 0 for m in targets):
+            pairs = tuple([(m // factor, m) for m in dict.fromkeys(targets)])
+            line = (1, 1, 1, 0, factor)
+            mask = sum({mode.bit for mode in space.modes})
+            sources = tuple([Progression(m // factor, m // factor) for m in targets])
+            flags = flags_of(space.op, pairs, line, 1)
+            yield Run(space, pairs, line, range(1, 2), (flags, mask, mask), sources=sources)

@@ -1,0 +1,107 @@
+"""Whether a layer is among the answers, decided from the runs: no answer is made."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from deconvcalc.errors import DeconvcalcError
+from deconvcalc.layers import (
+    AvgPool,
+    Conv,
+    ConvTranspose,
+    Explicit,
+    Layer,
+    MaxPool,
+    PixelShuffle,
+    Upsample,
+)
+from deconvcalc.solver.modes import BITS
+from deconvcalc.solver.query import Query
+from deconvcalc.solver.ranking import Pick, Ranked, one_layer
+from deconvcalc.solver.runs import Run
+
+__all__ = ["find"]
+
+_KINDS: dict[tuple[type[Layer], ...], str] = {
+    (ConvTranspose,): "conv_transpose",
+    (Conv,): "conv",
+    (MaxPool,): "max_pool",
+    (AvgPool,): "avg_pool",
+    (Upsample, Conv): "resize_conv",
+    (PixelShuffle,): "pixel_shuffle",
+}
+
+
+def find(query: Query, ranked: Ranked, layers: Sequence[Layer]) -> Pick | None:
+    """The answer that is these layers at the source size, or None.
+
+    Channels, groups and bias are not compared: the question does not say them.
+    """
+    op = _KINDS.get(tuple([type(layer) for layer in layers]))
+    if op is None or op not in query.ops or not _plain(layers):
+        return None
+    windows = [_window(query, op, layers, axis) for axis in range(len(query.targets))]
+    pick = []
+    for place, group in enumerate(query.groups):
+        found = _in_group(ranked.runs(op, place), [windows[axis] for axis in group])
+        if found is None or (op == "avg_pool" and not _counts(found, layers[0])):
+            return None
+        pick.append(found)
+    return tuple(pick) if one_layer(tuple(pick))[1] else None
+
+
+def _plain(layers: Sequence[Layer]) -> bool:
+    """Whether the layers have no field that an answer never has."""
+    last = layers[-1]
+    if isinstance(last, Conv) and last.padding_mode != "zeros":
+        return False
+    if isinstance(last, AvgPool) and last.divisor is not None:
+        return False
+    first = layers[0]
+    return not isinstance(first, Upsample) or (first.mode == "nearest" and first.size is None)
+
+
+def _window(query: Query, op: str, layers: Sequence[Layer], axis: int) -> Any:
+    """(factor, k, s, d, before, after, ceil_mode) of one axis at the source size."""
+    first, last = layers[0], layers[-1]
+    factor = _on(getattr(first, "factor", 1), axis)
+    if op == "pixel_shuffle":
+        return factor, 1, 1, 1, 0, 0, False
+    sources = query.sources
+    if sources is not None:
+        try:
+            last = last.at(tuple([n * _on(factor, i) for i, n in enumerate(sources)]))
+        except DeconvcalcError:
+            return None
+    window: Any = last
+    rule = _on(window.padding, axis)
+    if not isinstance(rule, Explicit):
+        return None
+    steps = [_on(value, axis) for value in (window.kernel_size, window.stride, window.dilation)]
+    return factor, *steps, rule.before, rule.after, getattr(window, "ceil_mode", False)
+
+
+def _on(value: Any, axis: int) -> Any:
+    return value[axis] if isinstance(value, tuple) else value
+
+
+def _in_group(runs: list[Run], windows: list[Any]) -> tuple[Run, int] | None:
+    """The run that has the window which all axes of the group share."""
+    window = windows[0]
+    if window is None or any(other != window for other in windows):
+        return None
+    factor, k, s, d, before, after, ceil_mode = window
+    for run in runs:
+        same = (run.factor, run.s, run.d, run.ceil_mode) == (factor, s, d, ceil_mode)
+        if same and k in run and run.sides(k) == (before, after):
+            return run, k
+    return None
+
+
+def _counts(found: tuple[Run, int], layer: Any) -> bool:
+    """Whether a padded mean counts the padding as the layer does."""
+    run, k = found
+    if run.sides(k) == (0, 0):
+        return True
+    return bool(run.allowed & BITS["torch"]) == layer.count_include_pad

@@ -1,0 +1,233 @@
+"""The order of answers, and the sequence that finds any of them without making the others.
+
+Answers are compared by their marks, then by their strides, then by their kernels, axis after axis,
+then by shift. Marks and strides are the same along a run, so runs fall into levels; within a level
+the kernels count upwards, and the answers at one choice of kernels are few enough to sort.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import product
+from typing import Any
+
+from deconvcalc.dialects import DIALECTS
+from deconvcalc.solver.modes import BITS, in_both
+from deconvcalc.solver.runs import Run
+
+__all__ = ["Pick", "Ranked", "one_layer"]
+
+Pick = tuple[tuple[Run, int], ...]
+"""One answer: for each group of axes a run and a kernel."""
+
+NOT_BOTH = 2
+"""The mark of layers that no single layer of some framework is equal to."""
+
+LATE = 3
+"""Kernels below this come after the larger ones."""
+
+
+class _Tier:
+    """Runs of one group that share marks, modes and stride."""
+
+    __slots__ = ("runs", "total")
+
+    def __init__(self, runs: list[Run]) -> None:
+        self.runs = runs
+        self.total = sum([len(run) for run in runs])
+
+    def up_to(self, place: int, top: int) -> int:
+        """How many answers have a kernel that comes at `place` or before."""
+        limit = place + LATE
+        if limit <= top:
+            return sum([run.up_to(limit) - run.up_to(LATE - 1) for run in self.runs])
+        return self.total - sum([run.up_to(top - place) for run in self.runs])
+
+    def at(self, k: int) -> list[Run]:
+        """The runs that have kernel k."""
+        return [run for run in self.runs if k in run]
+
+
+def _place(k: int, top: int) -> int:
+    """Where a kernel comes: 3, 4, ... up to top, then 2 and 1."""
+    return k - LATE if k >= LATE else top - k
+
+
+def _kernel_at(place: int, top: int) -> int:
+    return place + LATE if place + LATE <= top else top - place
+
+
+class _Level:
+    """Answers with the same marks and strides: one product of tiers for each operation and mix."""
+
+    __slots__ = ("mixes", "top", "total")
+
+    def __init__(self, mixes: list[tuple[_Tier, ...]]) -> None:
+        self.mixes = mixes
+        self.total = sum([_product([tier.total for tier in mix]) for mix in mixes])
+        last = max([run.kernels[-1] for mix in mixes for tier in mix for run in tier.runs])
+        self.top = max(last, LATE - 1)
+
+    def block(self, index: int) -> tuple[int, list[Pick]]:
+        """The answers with the same kernels as answer `index`, and the index of their first."""
+        start, kernels = 0, list[int]()
+        for _ in self.mixes[0]:
+            place = self._find(kernels, index - start)
+            if place:
+                start += self._count(kernels, place - 1)
+            kernels.append(_kernel_at(place, self.top))
+        picks = [
+            tuple(zip(runs, kernels, strict=True))
+            for mix in self.mixes
+            for runs in product(*[tier.at(k) for tier, k in zip(mix, kernels, strict=True)])
+        ]
+        picks.sort(key=_closeness)
+        return start, picks
+
+    def _find(self, kernels: list[int], index: int) -> int:
+        """The place of the next axis's kernel for the answer at `index` among those that agree."""
+        low, high = 0, self.top - 1
+        while low < high:
+            middle = (low + high) // 2
+            if self._count(kernels, middle) > index:
+                high = middle
+            else:
+                low = middle + 1
+        return low
+
+    def _count(self, kernels: list[int], place: int) -> int:
+        """How many answers have these kernels on the first axes, and `place` or less on the next."""
+        total = 0
+        for mix in self.mixes:
+            known = _product([len(t.at(k)) for t, k in zip(mix, kernels, strict=False)])
+            if known:
+                rest = _product([tier.total for tier in mix[len(kernels) + 1 :]])
+                total += known * mix[len(kernels)].up_to(place, self.top) * rest
+        return total
+
+
+def _product(numbers: list[int]) -> int:
+    result = 1
+    for number in numbers:
+        result *= number
+    return result
+
+
+def _closeness(pick: Pick) -> Any:
+    """The last criterion, the shift, and what makes the order total."""
+    shift = max([_fraction(run.shift()) for run, _ in pick])
+    rest = [(run.op, run.d, abs(run.skew), run.skew, run.v, run.factor) for run, _ in pick]
+    return shift, rest, [run.modes for run, _ in pick]
+
+
+def _fraction(shift: tuple[int, int]) -> Any:
+    from fractions import Fraction
+
+    return Fraction(*shift)
+
+
+class Ranked(Sequence[Pick]):
+    """All answers, best first, as a sequence that makes only what is looked at.
+
+    Args:
+        groups: for each operation, the runs of each group of axes.
+    """
+
+    def __init__(self, groups: dict[str, list[list[Run]]]) -> None:
+        self._by_op = groups
+        self._groups = [runs for runs in groups.values() if all(runs)]
+        self._levels: list[_Level] | None = None
+        self._starts: list[int] = []
+        self._block: tuple[int, list[Pick]] = (0, [])
+        self._size: int | None = None
+
+    def runs(self, op: str, group: int) -> list[Run]:
+        """The runs of one group of axes."""
+        return self._by_op[op][group] if all(self._by_op[op]) else []
+
+    def __len__(self) -> int:
+        return self.size
+
+    @property
+    def size(self) -> int:
+        """The number of answers, which may be more than `len()` can say."""
+        if self._size is None:
+            if all(len(runs) == 1 for runs in self._groups):
+                self._size = sum([len(run) for (runs,) in self._groups for run in runs])
+            else:
+                self._size = sum([level.total for level in self._made()])
+        return self._size
+
+    def _made(self) -> list[_Level]:
+        """The levels, best first."""
+        if self._levels is None:
+            levels: dict[Any, list[tuple[_Tier, ...]]] = {}
+            for runs in self._groups:
+                for key, mix in _mixes([_tiers(group) for group in runs]):
+                    levels.setdefault(key, []).append(mix)
+            self._levels = [_Level(levels[key]) for key in sorted(levels)]
+            total = 0
+            for level in self._levels:
+                self._starts.append(total)
+                total += level.total
+        return self._levels
+
+    def __getitem__(self, index: Any) -> Any:
+        if isinstance(index, slice):
+            return [self[i] for i in range(*index.indices(self.size))]
+        start, picks = self._block
+        if not start <= index < start + len(picks):
+            if not 0 <= index < self.size:
+                raise IndexError(index)
+            levels = self._made()
+            place = next(i for i in reversed(range(len(levels))) if self._starts[i] <= index)
+            offset, picks = levels[place].block(index - self._starts[place])
+            start = self._starts[place] + offset
+            self._block = (start, picks)
+        return picks[index - start]
+
+    def __iter__(self) -> Iterator[Pick]:
+        for level in self._made():
+            index = 0
+            while index < level.total:
+                _, picks = level.block(index)
+                yield from picks
+                index += len(picks)
+
+def _tiers(runs: list[Run]) -> dict[Any, _Tier]:
+    """The runs of one group by marks, modes and stride."""
+    tiers: dict[Any, list[Run]] = {}
+    for run in runs:
+        key = (run.flags, run.modes, run.allowed, run.ratio_rank(), run.s, run.d > 1)
+        tiers.setdefault(key, []).append(run)
+    return {key: _Tier(group) for key, group in tiers.items()}
+
+
+def _mixes(groups: list[dict[Any, _Tier]]) -> Iterator[tuple[Any, tuple[_Tier, ...]]]:
+    """Every mix of tiers that one layer can have, with its key in the order."""
+    for keys in product(*groups):
+        tiers = tuple([group[key] for group, key in zip(groups, keys, strict=True)])
+        modes, allowed = one_layer(tuple([(tier.runs[0], 0) for tier in tiers]))
+        if allowed:
+            flags = 0 if in_both(modes) else NOT_BOTH
+            for key in keys:
+                flags |= key[0]
+            yield (flags, tuple([key[3] for key in keys])), tiers
+
+
+def one_layer(pick: Pick) -> tuple[int, int]:
+    """The modes in which one layer writes all axes, and those that the question admits."""
+    modes, allowed = -1, -1
+    for run, _ in pick:
+        modes &= run.modes
+        allowed &= run.allowed
+    if any(run.s > 1 for run, _ in pick) and any(run.d > 1 for run, _ in pick):
+        # Some frameworks refuse a stride on one axis with a dilation on another.
+        for name, dialect in DIALECTS.items():
+            if not dialect.stride_with_dilation and pick[0][0].op in _CONVOLUTIONS:
+                modes &= ~BITS[name]
+                allowed &= ~BITS[name]
+    return modes, allowed
+
+
+_CONVOLUTIONS = ("conv_transpose", "conv", "resize_conv")
