@@ -68,7 +68,7 @@ class NotationError(DeconvcalcError):
 
     Attributes:
         text: the text as it was given.
-        position: the index of the character at fault; the length of the text where it ends too soon.
+        position: the index of the character at fault; where the text ends too soon, its length.
     """
 
     def __init__(

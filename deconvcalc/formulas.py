@@ -177,7 +177,7 @@ class SameWindow(Formula):
         return ceil_div(n, self.stride)
 
     def pads(self, n: Size) -> tuple[Size, Size]:
-        """The padding before and after at input size n; the odd one goes to the end or the start."""
+        """The padding before and after at input size n; an odd one goes to the end, or the start."""
         total = smax((self.size(n) - 1) * self.stride + self.kernel - n, 0)
         less = total // 2
         return (total - less, less) if self.lower else (less, total - less)
@@ -190,7 +190,7 @@ class Spread(Formula):
     """
 
     __slots__ = ("after", "before", "kernel", "stride")
-    _fields = ("kernel", "stride", "before", "after")
+    _fields: ClassVar[tuple[str, ...]] = ("kernel", "stride", "before", "after")
     text = "(n - 1)*s + ke - before - after"
     kernel: int
     stride: int
@@ -226,7 +226,7 @@ class SpreadTo(Spread):
     """
 
     __slots__ = ("room", "target")
-    _fields: ClassVar[tuple[str, ...]] = (*Spread._fields, "target", "room")
+    _fields = (*Spread._fields, "target", "room")
     text = "the size asked for"
     target: int
     room: tuple[int | None, int]

@@ -7,24 +7,29 @@ One call of a framework is read by its dialect's table: `nn.Conv2d(3, 8, 5)`,
 from __future__ import annotations
 
 import ast
-from typing import Any
+import warnings
+from typing import TYPE_CHECKING, Any
 
 from deconvcalc import layers
-from deconvcalc.dialects import DIALECTS, REQUIRED, Call, Dialect, Given
+from deconvcalc.dialects import DIALECTS, REQUIRED, Call, Given
 from deconvcalc.errors import DeconvcalcError, NotationError, QueryError
-from deconvcalc.layers import Layer
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from deconvcalc.layers import Layer
 
 __all__ = ["parse"]
 
 LONGEST = 10_000
+"""How many characters a text may have."""
+
 DEEPEST = 40
+"""How many brackets may be open at once."""
+
 _BRACKETS = {"(": 1, "[": 1, "{": 1, ")": -1, "]": -1, "}": -1}
-_RULES = {"Explicit": layers.Explicit, "Same": layers.Same, "ToSize": layers.ToSize}
-_KINDS = {
-    name: getattr(layers, name)
-    for name in layers.__all__
-    if name not in {*_RULES, "Layer", "Padding"}
-}
+_LONGEST_MESSAGE = 400
+_TOO_LARGE = 10**100
 
 
 def parse(text: str, *, dialect: str | None = None) -> Layer:
@@ -32,10 +37,12 @@ def parse(text: str, *, dialect: str | None = None) -> Layer:
 
     Args:
         text: a call such as `nn.ConvTranspose2d(8, 3, 4, stride=2, padding=1)`,
-            `layers.Conv2DTranspose(3, 4, strides=2, padding="same")` or `ConvTranspose(4, stride=2)`.
-            An assignment (`self.up = ...`), a trailing comma and a Keras call on a tensor
-            (`Conv2D(8, 3)(x)`) are read through.
-        dialect: whose names and rules count, "torch" or "keras"; by default the name tells.
+            `layers.Conv2DTranspose(3, 4, strides=2, padding="same")` or
+            `ConvTranspose(4, stride=2)`. An assignment (`self.up = ...`), a trailing comma and a
+            Keras call on a tensor (`Conv2D(8, 3)(x)`) are read through.
+        dialect: whose names and rules count, "torch" or "keras"; by default the name tells. Where
+            PyTorch, Keras and the library share a name, the first of them that knows the keywords
+            is meant. With its module, as in `dc.Upsample(2)`, a name is never shared.
 
     Returns:
         The canonical layer.
@@ -62,7 +69,11 @@ class _Reader:
     """Reads one text; every error shows the text."""
 
     def __init__(self, text: str) -> None:
-        self.text = text.strip().rstrip(",;").rstrip()
+        self.given = text
+        self.skipped = len(text) - len(text.lstrip())
+        text = text.strip().rstrip(",; \t\r\n\f\v")
+        # Lines may end as on other systems; every character keeps its place.
+        self.text = text.replace("\r\n", " \n").replace("\r", "\n")
         self.starts = [0]
         for line in self.text.split("\n"):
             self.starts.append(self.starts[-1] + len(line) + 1)
@@ -71,8 +82,10 @@ class _Reader:
         self, message: str, at: ast.AST | int, rule: str | None = None, hint: str | None = None
     ) -> NotationError:
         """The error with its caret at a node or a position."""
-        position = at if isinstance(at, int) else self.position(at)
-        return NotationError(message, text=self.text, position=position, rule=rule, hint=hint)
+        position = self.skipped + (at if isinstance(at, int) else self.position(at))
+        if len(message) > _LONGEST_MESSAGE:
+            message = message[:_LONGEST_MESSAGE] + "..."
+        return NotationError(message, text=self.given, position=position, rule=rule, hint=hint)
 
     def position(self, node: ast.AST) -> int:
         """Where a node starts, in characters (the tree counts bytes)."""
@@ -84,32 +97,22 @@ class _Reader:
     def layer(self, dialect: str | None) -> Layer:
         """The layer that the text says."""
         call = self.call()
-        path = self.path(call.func)
-        name, prefix = path[-1], path[:-1]
-        own = prefix in (["dc"], ["deconvcalc"]) or (not prefix and name not in _AMBIGUOUS)
-        if dialect is None and own and name in _KINDS:
-            return self.canonical(call, _KINDS[name])
-        owner = self.dialect(call, name, prefix, dialect)
-        return self.build(call, owner.calls[name])
+        spec = self.spec(call, dialect)
+        layer: Layer = self.made(call, spec, own=_OWN.get(spec.name) is spec)
+        return layer
 
     def call(self) -> ast.Call:
         """The one call in the text."""
         self.check_size()
-        try:
-            tree = ast.parse(self.text)
-        except SyntaxError as error:
-            row, column = error.lineno or 1, error.offset or 1
-            start = self.starts[min(row, len(self.starts)) - 1]
-            position = min(max(start + column - 1, 0), max(len(self.text) - 1, 0))
-            raise self.fail(f"this cannot be read: {error.msg}", position, hint=_HINT) from None
-        except (ValueError, RecursionError, MemoryError):
-            raise self.fail("this cannot be read", 0, hint=_HINT) from None
+        tree = self.tree()
         if len(tree.body) != 1:
             where = tree.body[1] if tree.body else 0
             raise self.fail("this is not one layer", where, hint=_HINT)
         node: ast.AST = tree.body[0]
         if isinstance(node, (ast.Assign, ast.AnnAssign, ast.Expr)) and node.value is not None:
             node = node.value
+        if isinstance(node, ast.Tuple) and len(node.elts) == 1:
+            node = node.elts[0]  # a comma, and a comment behind it
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Call):
             node = node.func  # Keras: layer(...)(x)
         if not isinstance(node, ast.Call):
@@ -128,6 +131,20 @@ class _Reader:
             if depth > DEEPEST:
                 raise self.fail(f"more than {DEEPEST} brackets are open", position)
 
+    def tree(self) -> ast.Module:
+        """The syntax tree of the text."""
+        try:
+            with warnings.catch_warnings(action="ignore"):  # about a stray backslash, say
+                return ast.parse(self.text)
+        except SyntaxError as error:
+            row, column = error.lineno or 1, error.offset or 1
+            start = self.starts[min(row, len(self.starts)) - 1]
+            position = min(max(start + column - 1, 0), len(self.text))
+            reason = "a number has too many digits" if "digits" in error.msg else error.msg
+            raise self.fail(f"this cannot be read: {reason}", position, hint=_HINT) from None
+        except (ValueError, RecursionError, MemoryError):
+            raise self.fail("this cannot be read", 0, hint=_HINT) from None
+
     def path(self, node: ast.expr) -> list[str]:
         """The dotted name of a call."""
         names: list[str] = []
@@ -138,75 +155,70 @@ class _Reader:
             raise self.fail("a layer is called by its name", node, hint=_HINT)
         return [node.id, *reversed(names)]
 
-    def dialect(
-        self, call: ast.Call, name: str, prefix: list[str], wanted: str | None
-    ) -> Dialect:
+    def spec(self, call: ast.Call, dialect: str | None) -> Call:
         """Whose call it is: by the dialect asked for, the module's name, or the layer's name."""
-        candidates = [DIALECTS[wanted]] if wanted else list(DIALECTS.values())
-        if prefix and not wanted:
-            named = [d for d in candidates if any(part in d.prefixes for part in prefix)]
-            # tf.keras.layers names both Keras and TensorFlow; the first that knows the call wins.
-            candidates = named or candidates
-        for dialect in candidates:
-            if name in dialect.calls:
-                return dialect
-        titles = " or ".join(dialect.title for dialect in candidates)
-        known = [known for dialect in candidates for known in dialect.calls]
-        if not prefix and not wanted:
-            known += _KINDS
-        raise self.fail(
-            f"{name} is no layer of {titles} that is known here",
-            call.func,
-            rule="name",
-            hint=_nearest(name, known),
-        )
+        *prefix, name = self.path(call.func)
+        tables = _tables(prefix, dialect)
+        found = [calls[name] for calls in tables.values() if name in calls]
+        if not found:
+            raise self.fail(
+                f"{name} is no layer of {' or '.join(tables)} that is known here",
+                call.func,
+                rule="name",
+                hint=_nearest(name, [known for calls in tables.values() for known in calls]),
+            )
+        keywords = [keyword.arg for keyword in call.keywords]
+        fitting = [spec for spec in found if all(_takes(spec, keyword) for keyword in keywords)]
+        return (fitting or found)[0]
 
-    def build(self, call: ast.Call, spec: Call) -> Layer:
-        """Bind the arguments to the parameters and make the layer."""
+    def made(self, call: ast.Call, spec: Call, *, own: bool) -> Any:
+        """What a call makes: its arguments read, bound and handed on.
+
+        What the layer refuses is shown in the text.
+        """
         nodes = self.bind(call, spec)
-        values = {name: self.value(node, name) for name, node in nodes.items()}
+        values = {name: self.value(node, name, own=own) for name, node in nodes.items()}
         for name, default in spec.parameters:
-            if name not in values and default is REQUIRED:
+            if values.setdefault(name, default) is REQUIRED:
                 raise self.fail(
                     f"{spec.name} needs {name}", call.func, rule=name, hint=_signature(spec)
                 )
-        given = {name: values.get(name, default) for name, default in spec.parameters}
-        return self.make(lambda: spec.make(Given(spec, given)), call, nodes)
-
-    def make(self, build: Any, call: ast.Call, nodes: dict[str, ast.expr]) -> Layer:
-        """Make the layer; what it refuses is shown in the text."""
         try:
-            layer: Layer = build()
-        except (DeconvcalcError, TypeError) as error:
-            message = error.message if isinstance(error, DeconvcalcError) else str(error)
-            rule = getattr(error, "rule", None) or next(
-                (name for name in nodes if name in message), None
-            )
-            node = nodes.get(rule or "", call.func)
-            hint = getattr(error, "hint", None)
-            raise self.fail(message, node, rule=rule, hint=hint) from None
-        return layer
+            return spec.make(Given(spec, values))
+        except DeconvcalcError as error:
+            # A layer names its own fields: its factor is the scale_factor of the call.
+            rule = error.rule or ""
+            names = [name for name in nodes if name == rule]
+            names += [name for name in nodes if rule and rule in name]
+            node = nodes[names[0]] if names else call.func
+            rule = names[0] if names else rule
+            raise self.fail(error.message, node, rule=rule, hint=error.hint) from None
+        except TypeError as error:
+            names = [name for name in nodes if name in str(error)]
+            node = nodes[names[0]] if names else call.func
+            raise self.fail(str(error), node, rule=names[0] if names else None) from None
 
     def bind(self, call: ast.Call, spec: Call) -> dict[str, ast.expr]:
         """The nodes of the arguments by the names of their parameters."""
         names = [name for name, _ in spec.parameters]
+        free = names[: spec.positional]
         nodes: dict[str, ast.expr] = {}
         for index, node in enumerate(call.args):
             if isinstance(node, ast.Starred):
                 raise self.fail("*arguments cannot be read: write them out", node)
-            if index >= len(names):
+            if index >= len(free):
                 raise self.fail(
-                    f"{spec.name} takes at most {len(names)} positional arguments",
+                    f"{spec.name} takes at most {len(free)} arguments without a name",
                     node,
                     hint=_signature(spec),
                 )
-            nodes[names[index]] = node
+            nodes[free[index]] = node
         for keyword in call.keywords:
             if keyword.arg is None:
                 raise self.fail("**arguments cannot be read: write them out", keyword.value)
             if keyword.arg in nodes:
                 raise self.fail(f"{keyword.arg} is given twice", keyword, rule=keyword.arg)
-            if keyword.arg not in names and not (spec.open_ended and keyword.arg in _PASSED_ON):
+            if not _takes(spec, keyword.arg):
                 raise self.fail(
                     f"{spec.name} has no argument {keyword.arg}",
                     keyword,
@@ -216,41 +228,30 @@ class _Reader:
             nodes[keyword.arg] = keyword.value
         return nodes
 
-    def canonical(self, call: ast.Call, kind: type[Layer]) -> Layer:
-        """A layer in the library's own notation."""
-        arguments = []
-        for node in call.args:
-            if isinstance(node, ast.Starred):
-                raise self.fail("*arguments cannot be read: write them out", node)
-            arguments.append(self.value(node, "argument", literal=True))
-        keywords: dict[str, Any] = {}
-        nodes: dict[str, ast.expr] = {}
-        for keyword in call.keywords:
-            if keyword.arg is None:
-                raise self.fail("**arguments cannot be read: write them out", keyword.value)
-            if keyword.arg in keywords:
-                raise self.fail(f"{keyword.arg} is given twice", keyword, rule=keyword.arg)
-            keywords[keyword.arg] = self.value(keyword.value, keyword.arg, literal=True)
-            nodes[keyword.arg] = keyword.value
-        return self.make(lambda: kind(*arguments, **keywords), call, nodes)
+    def value(self, node: ast.expr, name: str, *, own: bool) -> Any:
+        """The value of a literal. Other expressions stay closed: only what does not matter may be.
 
-    def value(self, node: ast.expr, name: str, *, literal: bool = False) -> Any:
-        """The value of a literal. Other expressions stay closed: only names that do not matter."""
-        if isinstance(node, ast.Constant):
-            return node.value
-        if isinstance(node, (ast.Tuple, ast.List)):
-            items = [self.value(item, name, literal=literal) for item in node.elts]
-            return tuple(items) if isinstance(node, ast.Tuple) else items
-        if isinstance(node, ast.UnaryOp) and isinstance(node.op, (ast.USub, ast.UAdd)):
-            inner = self.value(node.operand, name, literal=literal)
-            if isinstance(inner, (int, float)) and not isinstance(inner, bool):
-                return -inner if isinstance(node.op, ast.USub) else inner
-        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
-            rule = _RULES.get(node.func.id)
-            if rule is not None and not node.keywords:
-                arguments = [self.value(item, name, literal=True) for item in node.args]
-                return self.make(lambda: rule(*arguments), node, {})
-        if not literal and (name in _PASSED_ON or name.endswith(_OPAQUE)):
+        `own` is for the library's notation, which has padding rules and nothing that does not
+        matter.
+        """
+        match node:
+            case ast.Constant(value):
+                if type(value) is int and value >= _TOO_LARGE:
+                    raise self.fail(f"{name} has more than 100 digits", node, rule=name)
+                return value
+            case ast.Tuple(items) | ast.List(items):
+                values = [self.value(item, name, own=own) for item in items]
+                return tuple(values) if isinstance(node, ast.Tuple) else values
+            case ast.UnaryOp(ast.USub() | ast.UAdd() as sign, ast.Constant() as operand):
+                value = self.value(operand, name, own=own)
+                if type(value) in (int, float):
+                    return -value if isinstance(sign, ast.USub) else value
+            case ast.Call(ast.Name("float"), [ast.Constant(str(word))], []):
+                if word.lower().lstrip("+-") in ("inf", "infinity", "nan"):
+                    return float(word)
+            case ast.Call(ast.Name(rule)) if own and rule in _RULES:
+                return self.made(node, _RULES[rule], own=True)
+        if not own and (name in _PASSED_ON or name.endswith(_OPAQUE)):
             return None
         raise self.fail(
             f"{name} must be written as a number, text, True, False, None or a tuple of them",
@@ -260,8 +261,43 @@ class _Reader:
         )
 
 
-_AMBIGUOUS = frozenset(name for d in DIALECTS.values() for name in d.calls if name in _KINDS)
-"""Names of the library that are names of a framework too: without `dc.`, the framework's is meant."""
+def _own(kind: type[Any]) -> Call:
+    """The call of a class of the library, as its constructor reads."""
+    init: Any = kind.__init__
+    code, named = init.__code__, dict(init.__kwdefaults__ or {})
+    names = code.co_varnames[1 : code.co_argcount + code.co_kwonlyargcount]
+    positional = names[: code.co_argcount - 1]
+    defaults = init.__defaults__ or ()
+    named |= zip(positional[len(positional) - len(defaults) :], defaults, strict=True)
+    parameters = tuple([(name, named.get(name, REQUIRED)) for name in names])
+
+    def make(given: Given) -> Any:
+        return kind(**given.values)
+
+    return Call(kind.__name__, None, parameters, make, positional=len(positional))
+
+
+_RULES = {kind.__name__: _own(kind) for kind in (layers.Explicit, layers.Same, layers.ToSize)}
+_OWN = {
+    name: _own(getattr(layers, name))
+    for name in layers.__all__
+    if name not in {*_RULES, "Layer", "Padding"}
+}
+
+
+def _tables(prefix: list[str], dialect: str | None) -> dict[str, Mapping[str, Call]]:
+    """The calls that a name may mean, by whose they are."""
+    known: dict[str, Mapping[str, Call]] = {d.title: d.calls for d in DIALECTS.values()}
+    if dialect is not None:
+        return {DIALECTS[dialect].title: DIALECTS[dialect].calls}
+    if prefix in (["dc"], ["deconvcalc"]):
+        return {"deconvcalc": _OWN}
+    if not prefix:
+        return known | {"deconvcalc": _OWN}
+    # tf.keras.layers names both Keras and TensorFlow; the first that knows the call is meant.
+    named = [d for d in DIALECTS.values() if not d.prefixes.isdisjoint(prefix)]
+    return {d.title: d.calls for d in named} or known
+
 
 _PASSED_ON = frozenset(
     {
@@ -282,6 +318,13 @@ _PASSED_ON = frozenset(
 
 _OPAQUE = ("_initializer", "_regularizer", "_constraint")
 _HINT = "Give one call, for example: nn.Conv2d(3, 8, kernel_size=3, stride=2, padding=1)"
+
+
+def _takes(spec: Call, keyword: str | None) -> bool:
+    """Whether a call has an argument of that name."""
+    if spec.open_ended and keyword in _PASSED_ON:
+        return True
+    return any(keyword == name for name, _ in spec.parameters)
 
 
 def _nearest(name: str, known: list[str]) -> str:

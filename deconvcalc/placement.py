@@ -1,4 +1,4 @@
-"""Where a layer puts its taps: holes, taps for each output, overlap, and the shift of pixel centres.
+"""Where a layer puts its taps: holes, taps for each output, and the shift of pixel centres.
 
 Letters: n inputs, m outputs, kernel k, stride s, dilation d, effective kernel ke = d*(k - 1) + 1;
 `before` is the crop (transposed) or the padding (window) at the start. All exact, for sizes of any
@@ -94,27 +94,32 @@ def blind(n: int, m: int, k: int, s: int, d: int, before: int) -> bool:
     return any((first + i * s) % d > n - 1 for i in range(min(negative, d // gcd(s, d))))
 
 
-def spread_shift(n: int, m: int, s: int, skew: int) -> tuple[int, int]:
-    """The shift of a transposed window against a plain resize, as a fraction in input pixels.
+def spread_shift(n: int, m: int, s: int) -> tuple[int, int, int]:
+    """How far a transposed window shifts its outputs against a plain resize, in input pixels.
 
     Output i has its centre at (i + before - (ke - 1)/2)/s in input pixels, a plain resize at
-    (i + 1/2)*n/m - 1/2. The difference is linear in i, so the ends have the largest; with
-    before + after = (n - 1)*s + ke - m it comes down to n, m, s and skew = before - after.
+    (i + 1/2)*n/m - 1/2. The difference is linear in i, so it is largest at an end; with
+    before + after = (n - 1)*s + ke - m the kernel drops out.
 
-    >>> spread_shift(4, 7, 2, 0)
-    (6, 28)
+    Returns:
+        (base, weight, unit): the shift is (base + weight*|before - after|) / unit.
+
+    >>> spread_shift(4, 7, 2)
+    (6, 7, 28)
     """
-    return (m - 1) * abs(s * n - m) + m * abs(skew), 2 * s * m
+    return (m - 1) * abs(s * n - m), m, 2 * s * m
 
 
-def window_shift(n: int, m: int, s: int, spare: int, factor: int = 1) -> tuple[int, int]:
-    """The shift of a window against a plain resize, as a fraction in input pixels.
+def window_shift(n: int, m: int, s: int, factor: int = 1) -> tuple[int, int, int]:
+    """The same for a window, whose output i has its centre at i*s - before + (ke - 1)/2.
 
-    Output i has its centre at i*s - before + (ke - 1)/2. `spare` is n + 2*before - ke - (m - 1)*s:
-    0 where the windows lie centred on the input. After an upsampling by `factor`, n counts the
-    enlarged pixels.
+    After an upsampling by `factor`, n counts the enlarged pixels.
 
-    >>> window_shift(28, 14, 2, 1)
-    (14, 28)
+    Returns:
+        (base, weight, unit): the shift is (base + weight*|spare|) / unit, where
+        spare = n + 2*before - ke - (m - 1)*s is 0 if the windows lie centred on the input.
+
+    >>> window_shift(28, 14, 2)
+    (0, 14, 28)
     """
-    return (m - 1) * abs(m * s - n) + m * abs(spare), 2 * m * factor
+    return (m - 1) * abs(m * s - n), m, 2 * m * factor

@@ -7,12 +7,14 @@ a formula that is run on `SizeMap.identity()` gives its own map, so no formula i
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from math import gcd
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from deconvcalc.errors import DeconvcalcError, SizeError
 from deconvcalc.values import Value, integer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 __all__ = ["Progression", "SizeMap"]
 
@@ -72,8 +74,9 @@ class Progression(Value):
         if self.stop is not None:
             return range(self.start, self.stop + 1, self.step)[index]
         if isinstance(index, slice):
-            if index.stop is None or index.stop < 0 or (index.start or 0) < 0:
-                raise IndexError(f"{self} has no last member: give the slice an end")
+            ends = (index.start or 0, index.stop, index.step or 1)
+            if None in ends or min(ends) < 0:
+                raise IndexError(f"{self} has no last member: give the slice an end, forwards")
             return range(self.start, self.start + self.step * index.stop, self.step)[index]
         if index < 0:
             raise IndexError(f"{self} has no last member")
@@ -126,17 +129,20 @@ class SizeMap(Value):
         high: int | None = None,
         modulus: int = 1,
     ) -> None:
-        if divisor < 1:
-            raise DeconvcalcError(f"divisor must be at least 1, not {divisor}", rule="divisor")
+        if divisor < 1 or modulus < 1:
+            name, value = ("divisor", divisor) if divisor < 1 else ("modulus", modulus)
+            raise DeconvcalcError(f"{name} must be at least 1, not {value}", rule=name)
         common = gcd(slope, divisor)
-        self._set(
-            slope=slope // common,
-            offset=offset // common,  # floor((a*n + b)/c) keeps its value when b is floored too
-            divisor=divisor // common,
-            low=low,
-            high=high,
-            modulus=modulus,
-        )
+        slope, offset, divisor = slope // common, offset // common, divisor // common
+        # floor((a*n + b)/c) keeps its value when b is floored to what divides a*n and c alike.
+        offset -= offset % gcd(modulus, divisor)
+        low += -low % modulus
+        if high is not None:
+            high -= high % modulus
+            if high < low:
+                low, high = 1, 0
+        self._set(slope=slope, offset=offset, divisor=divisor)
+        self._set(low=low, high=high, modulus=modulus)
 
     @classmethod
     def identity(cls) -> SizeMap:
@@ -148,20 +154,30 @@ class SizeMap(Value):
 
         Raises:
             SizeError: n lies outside the domain.
+            TypeError: n is no int.
         """
-        if n not in self.domain:
-            raise SizeError(f"{n} is outside the domain {self.domain} of {self}", size=n)
-        return (self.slope * n + self.offset) // self.divisor
+        number = _number(n)
+        if number not in self.domain:
+            raise SizeError(
+                f"{number} is outside the domain {self.domain} of {self}",
+                size=number,
+                rule="domain",
+                hint=f"Give a size of {self.domain}.",
+            )
+        return (self.slope * number + self.offset) // self.divisor
 
     @property
     def domain(self) -> Progression:
         """The inputs that the map takes."""
-        low = -(-self.low // self.modulus) * self.modulus
-        return Progression(low, self.high, self.modulus)
+        return Progression(self.low, self.high, self.modulus)
 
     def preimage(self, m: int) -> Progression:
-        """All n of the domain whose value is m."""
-        domain = self.domain
+        """All n of the domain whose value is m.
+
+        Raises:
+            TypeError: m is no int.
+        """
+        domain, m = self.domain, _number(m)
         if self.slope == 0:
             return domain if self.offset // self.divisor == m else Progression(1, 0)
         # c*m <= a*n + b <= c*m + c - 1, the ends swapped where the slope is negative
@@ -176,17 +192,17 @@ class SizeMap(Value):
         return Progression(start, stop, domain.step)
 
     def where(self, slack: SizeMap | int, modulus: int = 1) -> SizeMap:
-        """This map on the part of its domain where `slack` is at least 0 and `modulus` divides n."""
+        """This map where `slack` is at least 0 and `modulus` divides n, in its domain."""
         low, high = self.low, self.high
-        if isinstance(slack, int):
-            slack = SizeMap(0, slack)
+        if not isinstance(slack, SizeMap):
+            slack = SizeMap(0, _number(slack))
         if slack.slope > 0:
             low = max(low, -(slack.offset // slack.slope))
         elif slack.slope < 0:
             limit = slack.offset // -slack.slope
             high = limit if high is None else min(high, limit)
         elif slack.offset // slack.divisor < 0:
-            high = 0
+            low, high = 1, 0
         modulus = self.modulus * modulus // gcd(self.modulus, modulus)
         return SizeMap(self.slope, self.offset, self.divisor, low, high, modulus)
 
@@ -196,12 +212,14 @@ class SizeMap(Value):
         return SizeMap(slope, offset, divisor, self.low, self.high, self.modulus)
 
     def __add__(self, term: int) -> SizeMap:
-        return self._with(self.slope, self.offset + term * self.divisor, self.divisor)
+        return self._with(
+            self.slope, self.offset + self._term(term, "+") * self.divisor, self.divisor
+        )
 
     __radd__ = __add__
 
     def __sub__(self, term: int) -> SizeMap:
-        return self + -term
+        return self + -self._term(term, "-")
 
     def __neg__(self) -> SizeMap:
         # -floor(x/c) = floor((c - 1 - x)/c) for an integer x
@@ -211,17 +229,27 @@ class SizeMap(Value):
         return -self + term
 
     def __mul__(self, factor: int) -> SizeMap:
-        if self.divisor != 1 or not isinstance(factor, int):
+        number = self._term(factor, "*")
+        if self.divisor != 1 and number:
             raise DeconvcalcError(f"({self}) * {factor} is no single floor", rule="size_map")
-        return self._with(self.slope * factor, self.offset * factor, 1)
+        return self._with(self.slope * number, self.offset * number, 1)
 
     __rmul__ = __mul__
 
     def __floordiv__(self, divisor: int) -> SizeMap:
-        return self._with(self.slope, self.offset, self.divisor * divisor)
+        return self._with(self.slope, self.offset, self.divisor * self._term(divisor, "//"))
+
+    def _term(self, value: Any, sign: str) -> int:
+        """The other side of an operation, which must be an int."""
+        number = integer(value)
+        if number is None:
+            raise DeconvcalcError(f"({self}) {sign} ({value}) is no single floor", rule="size_map")
+        return number
 
     def __lt__(self, other: object) -> bool:
-        raise DeconvcalcError(f"the smaller of {self} and {other} is no single floor")
+        raise DeconvcalcError(
+            f"the smaller or larger of {self} and {other} is no single floor", rule="size_map"
+        )
 
     __gt__ = __lt__
 
@@ -236,6 +264,13 @@ class SizeMap(Value):
         inside = f"({inside})" if rest or self.slope < 0 else inside
         tail = "" if not whole else f" {'+' if whole > 0 else '-'} {abs(whole)}"
         return f"floor({inside}/{self.divisor}){tail}"
+
+
+def _number(value: Any) -> int:
+    number = integer(value)
+    if number is None:
+        raise TypeError(f"a size is an int here, not {value!r}")
+    return number
 
 
 def _linear(slope: int, offset: int) -> str:

@@ -39,25 +39,29 @@ class Call(Value):
         parameters: names and defaults, in the framework's order.
         make: what reads the arguments into a layer.
         open_ended: whether further keywords are taken (Keras passes them on).
+        positional: how many arguments may stand without their name; None for all.
     """
 
-    __slots__ = ("axes", "make", "name", "open_ended", "parameters")
-    _fields = ("name", "axes", "parameters", "make", "open_ended")
+    __slots__ = ("axes", "make", "name", "open_ended", "parameters", "positional")
+    _fields = ("name", "axes", "parameters", "make", "open_ended", "positional")
     name: str
     axes: int | None
     parameters: Parameters
-    make: Callable[[Given], Layer]
+    make: Callable[[Given], Any]
     open_ended: bool
+    positional: int | None
 
     def __init__(
         self,
         name: str,
         axes: int | None,
         parameters: Parameters,
-        make: Callable[[Given], Layer],
+        make: Callable[[Given], Any],
         open_ended: bool = False,
+        positional: int | None = None,
     ) -> None:
-        self._set(name=name, axes=axes, parameters=parameters, make=make, open_ended=open_ended)
+        self._set(name=name, axes=axes, parameters=parameters, make=make)
+        self._set(open_ended=open_ended, positional=positional)
 
 
 class Mode(Value):

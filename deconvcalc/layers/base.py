@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from deconvcalc.formulas import Formula
 
-__all__ = ["Arguments", "Explicit", "Layer", "Padding", "Same", "ToSize", "spatial"]
+__all__ = ["Arguments", "Explicit", "Layer", "Padding", "Same", "ToSize", "picker", "spatial"]
 
 T = TypeVar("T")
 MOST_AXES = 3
@@ -37,7 +37,10 @@ class Explicit(Value):
     after: int
 
     def __init__(self, before: int, after: int) -> None:
-        self._set(before=_whole("before", before), after=_whole("after", after))
+        self._set(
+            before=_whole("before", before, owner="Explicit"),
+            after=_whole("after", after, owner="Explicit"),
+        )
 
     def __repr__(self) -> str:
         return f"Explicit({self.before}, {self.after})"
@@ -59,7 +62,11 @@ class Same(Value):
 
     def __init__(self, odd: str = "upper") -> None:
         if odd not in ("upper", "lower"):
-            raise LayerError(f'Same takes "upper" or "lower", not {odd!r}', rule="padding")
+            raise LayerError(
+                f'Same: odd must be "upper" or "lower", not {odd!r}',
+                rule="padding",
+                hint='Take "upper" for the end, as TensorFlow and Keras do.',
+            )
         self._set(odd=odd)
 
     def __repr__(self) -> str:
@@ -82,9 +89,15 @@ class ToSize(Value):
     split: str | int
 
     def __init__(self, size: int, split: str | int = "upper") -> None:
-        if split not in ("upper", "lower"):
-            split = _whole("split", split, least=0)
-        self._set(size=_whole("size", size, least=1), split=split)
+        if isinstance(split, str) and split not in ("upper", "lower"):
+            raise LayerError(
+                f'ToSize: split must be "upper", "lower" or an int, not {split!r}',
+                rule="split",
+                hint='Take "upper" to crop the odd element at the end.',
+            )
+        if not isinstance(split, str):
+            split = _whole("split", split, least=0, owner="ToSize")
+        self._set(size=_whole("size", size, least=1, owner="ToSize"), split=split)
 
 
 Padding = Explicit | Same | ToSize
@@ -126,7 +139,8 @@ class Arguments:
                 )
             self.axes = count
 
-    def _agree(self, name: str, count: int) -> None:
+    def agree(self, name: str, count: int) -> None:
+        """Note that an argument has so many axes, which all arguments must share."""
         if not 1 <= count <= MOST_AXES:
             raise LayerError(
                 f"{self.owner}: {name} is for {count} axes, and a layer has 1 to {MOST_AXES}",
@@ -185,7 +199,7 @@ class Arguments:
         """One value for every axis, or a tuple of values that differ."""
         if not isinstance(value, (tuple, list)):
             return read(value)
-        self._agree(name, len(value))
+        self.agree(name, len(value))
         items = tuple([read(item) for item in value])
         return items[0] if all(item == items[0] for item in items) else items
 
@@ -238,7 +252,7 @@ class Layer(Value):
         """Set the axis count and make the formulas: one where all axes are alike."""
         self._set(axes=axes)
         picks = range(axes or 1 if self._by_axis() else 1)
-        self._set(_formulas=tuple([self._formula(_picker(i)) for i in picks]))
+        self._set(_formulas=tuple([self._formula(picker(i)) for i in picks]))
 
     def _by_axis(self) -> bool:
         """Whether a field has a tuple, of one value per axis."""
@@ -288,35 +302,35 @@ class Layer(Value):
             return self._one(size, None)
         self._check_axes(sizes)
         results = tuple([self._one(n, axis) for axis, n in enumerate(sizes)])
-        self._check_joint(sizes)
+        self._check_joint(tuple([_scalar(n) for n in sizes]))
         return results
 
     def accepts(self, size: Any) -> Any:
         """Whether the layer takes a size: a bool, a mask for an array, a condition for sympy.
 
         Raises:
-            SizeError: an array or an expression for a layer whose axes differ.
+            SizeError: one size for a layer whose axes differ.
             TypeError: a wrong type.
 
         >>> from deconvcalc import Conv
         >>> Conv(3).accepts(2), Conv(3).accepts(3)
         (False, True)
         """
-        if is_array(size) and integer(size) is None:
-            return _mask(self._shared(size), _whole_array(size))
         sizes = spatial(size)
-        symbolic = [is_expression(n) and integer(n) is None for n in sizes or (size,)]
-        if sizes is None and symbolic[0]:
-            return _all([*_conditions(self._shared(size), _scalar(size))])
+        if sizes is None:
+            formula = self._shared(size)
+            if is_array(size) and integer(size) is None:
+                return _mask(formula, _whole_array(size))
+            return _all([*_conditions(formula, _scalar(size))])
+        numbers = tuple([_scalar(n) for n in sizes])
         try:
-            self.output_size(size)
+            self._check_axes(numbers)
         except SizeError:
             return False
-        if sizes is None or not any(symbolic):
-            return True
-        terms = [_conditions(self.on_axis(axis), _scalar(n)) for axis, n in enumerate(sizes)]
-        joint = [condition for _, condition in self._joint(sizes)]
-        return _all([condition for axis in terms for condition in axis] + joint)
+        conditions = [condition for _, condition in self._joint(numbers)]
+        for axis, n in enumerate(numbers):
+            conditions += _conditions(self.on_axis(axis), n)
+        return _all(conditions)
 
     def size_map(self) -> Any:
         """The exact map from input to output size, for every n.
@@ -457,7 +471,8 @@ def _short_padding(value: Any) -> Any:
     return value
 
 
-def _picker(axis: int) -> Callable[[Any], Any]:
+def picker(axis: int) -> Callable[[Any], Any]:
+    """What takes the value of a field to that of one axis."""
     return lambda value: value[axis] if isinstance(value, tuple) else value
 
 
@@ -528,6 +543,9 @@ def _conditions(formula: Formula, n: Any) -> Iterator[Any]:
 
 
 def _all(conditions: list[Any]) -> Any:
+    """Whether all hold: a bool, or a sympy condition where one of them is."""
+    if all(isinstance(condition, bool) for condition in conditions):
+        return all(conditions)
     import sympy
 
     return sympy.And(*conditions)

@@ -8,14 +8,17 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from deconvcalc.algebra import equal, is_array
 from deconvcalc.errors import DeconvcalcError, LayerError
 from deconvcalc.formulas import Formula
-from deconvcalc.layers.base import Arguments, Explicit, Layer, spatial
-from deconvcalc.layers.windows import Conv
+from deconvcalc.layers.base import Arguments, Explicit, Layer, picker, spatial
+from deconvcalc.layers.windows import Windowed
 from deconvcalc.values import integer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 __all__ = ["Dense", "Flatten", "Fold", "Reshape", "Unfold"]
+
+
+_WINDOW_DEFAULTS = {"stride": 1, "padding": Explicit(0, 0), "dilation": 1}
 
 
 class _AnySize(Formula):
@@ -35,11 +38,8 @@ class _Coupling(Layer):
     def _formula(self, _pick: Callable[[Any], Any]) -> Formula:
         return _AnySize()
 
-    def _by_axis(self) -> bool:
-        return False
-
     def _join(self, sizes: tuple[Any, ...]) -> tuple[Any, ...]:
-        """The output sizes, once all rules hold."""
+        """The output sizes, from what the formula of each axis gives."""
         raise NotImplementedError
 
     def output_size(self, size: Any) -> Any:
@@ -173,6 +173,9 @@ class Reshape(_Coupling):
         self._set(sizes=whole)
         self._finish(read.axes)
 
+    def _by_axis(self) -> bool:
+        return False  # the tuple has the axes of the output
+
     def _known(self) -> int:
         return prod([item for item in self.sizes if item != -1])
 
@@ -186,7 +189,7 @@ class Reshape(_Coupling):
         return tuple([rest if item == -1 else item for item in self.sizes])
 
 
-class Unfold(_Coupling):
+class Unfold(Windowed, _Coupling):
     """All windows side by side: as many as a convolution has outputs.
 
     Args:
@@ -202,19 +205,9 @@ class Unfold(_Coupling):
     (12,)
     """
 
-    __slots__ = ("_window", "dilation", "kernel_size", "padding", "stride")
-    _fields: ClassVar[tuple[str, ...]] = ("kernel_size", "stride", "padding", "dilation", "axes")
-    _required: ClassVar[tuple[str, ...]] = ("kernel_size",)
-    _defaults: ClassVar[dict[str, Any]] = {
-        "stride": 1,
-        "padding": Explicit(0, 0),
-        "dilation": 1,
-    }
-    kernel_size: Any
-    stride: Any
-    padding: Any
-    dilation: Any
-    _window: Conv
+    __slots__ = ("dilation", "kernel_size", "padding", "stride")
+    _fields = ("kernel_size", "stride", "padding", "dilation", "axes")
+    _defaults: ClassVar[dict[str, Any]] = _WINDOW_DEFAULTS
 
     def __init__(
         self,
@@ -225,26 +218,16 @@ class Unfold(_Coupling):
         dilation: Any = 1,
         axes: int | None = None,
     ) -> None:
-        window = Conv(kernel_size, stride=stride, padding=padding, dilation=dilation, axes=axes)
-        self._set(_window=window)
-        self._set(**{name: getattr(window, name) for name in Unfold._fields})
-        self._finish(window.axes)
-
-    def _by_axis(self) -> bool:
-        return Layer._by_axis(self)
-
-    def _formula(self, pick: Callable[[Any], Any]) -> Formula:
-        return self._window._formula(pick)
-
-    def output_size(self, size: Any) -> Any:
-        """The number of windows over all axes, as a tuple of one; see `Layer.output_size`."""
-        return super().output_size(size)
+        read = Arguments("Unfold", axes)
+        fields = {"kernel_size": kernel_size, "stride": stride, "padding": padding}
+        self._read(read, fields | {"dilation": dilation})
+        self._finish(read.axes)
 
     def _join(self, sizes: tuple[Any, ...]) -> tuple[Any, ...]:
         return (prod(sizes),)
 
 
-class Fold(_Coupling):
+class Fold(Windowed, _Coupling):
     """The inverse of `Unfold`: windows are added up where they lie.
 
     Args:
@@ -266,12 +249,8 @@ class Fold(_Coupling):
     __slots__ = ("_windows", "dilation", "kernel_size", "padding", "size", "stride")
     _fields = ("size", "kernel_size", "stride", "padding", "dilation")
     _required: ClassVar[tuple[str, ...]] = ("size", "kernel_size")
-    _defaults: ClassVar[dict[str, Any]] = Unfold._defaults
+    _defaults: ClassVar[dict[str, Any]] = _WINDOW_DEFAULTS
     size: tuple[int, ...]
-    kernel_size: Any
-    stride: Any
-    padding: Any
-    dilation: Any
     _windows: int
 
     def __init__(
@@ -279,20 +258,28 @@ class Fold(_Coupling):
     ) -> None:
         read = Arguments("Fold")
         target = size if isinstance(size, (tuple, list)) else (size,)
-        whole = tuple([read.whole("size", n, 1) for n in target])
-        read.axes_of("size", whole)
-        window = Conv(
-            kernel_size, stride=stride, padding=padding, dilation=dilation, axes=len(whole)
-        )
-        if not window.accepts(whole):
+        self._set(size=tuple([read.whole("size", n, 1) for n in target]))
+        read.agree("size", len(self.size))
+        fields = {"kernel_size": kernel_size, "stride": stride, "padding": padding}
+        self._read(read, fields | {"dilation": dilation})
+        self._set(_windows=prod([self._count(axis, n) for axis, n in enumerate(self.size)]))
+        self._finish(1)
+
+    def _count(self, axis: int, n: int) -> int:
+        """How many windows lie along one axis of the output."""
+        window = Windowed._formula(self, picker(axis))
+        if any(slack < 0 for _, slack in window.slacks(n)):
             raise LayerError(
-                f"Fold: no window of {window} fits into {whole}",
+                f"Fold: no window fits into size {n} of axis {axis}",
+                axis=axis,
+                size=n,
                 rule="kernel_size",
                 hint="Take a smaller kernel_size, or more padding.",
             )
-        self._set(**{name: getattr(window, name) for name in Fold._fields[1:]})
-        self._set(size=whole, _windows=prod(window.output_size(whole)))
-        self._finish(1)
+        return int(window.size(n))
+
+    def _formula(self, _pick: Callable[[Any], Any]) -> Formula:
+        return _AnySize()
 
     def _joint(self, sizes: tuple[Any, ...]) -> Iterator[tuple[str, Any]]:
         yield f"there are {self._windows} windows", equal(sizes[0], self._windows)

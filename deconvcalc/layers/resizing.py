@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from deconvcalc.errors import LayerError
 from deconvcalc.formulas import Constant, Formula, Multiple, Part, Scaled, Shifted, Sliced
 from deconvcalc.layers.base import Arguments, Explicit, Layer
-from deconvcalc.values import integer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -384,7 +383,6 @@ class Identity(Layer):
         return Shifted(0, 0)
 
     def _joint(self, sizes: tuple[Any, ...]) -> Iterator[tuple[str, Any]]:
-        numbers = [n if integer(n) is None else integer(n) for n in sizes]
         if self.least_elements > 1:
             rule = f"there are at least {self.least_elements} elements"
-            yield rule, prod(numbers) >= self.least_elements
+            yield rule, prod(sizes) >= self.least_elements

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import isnan
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from deconvcalc.errors import LayerError
@@ -11,13 +12,22 @@ from deconvcalc.layers.base import Arguments, Explicit, Layer, Same, ToSize
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["AvgPool", "Conv", "ConvTranspose", "DepthwiseConv", "LpPool", "MaxPool", "MaxUnpool"]
+__all__ = [
+    "AvgPool",
+    "Conv",
+    "ConvTranspose",
+    "DepthwiseConv",
+    "LpPool",
+    "MaxPool",
+    "MaxUnpool",
+    "Windowed",
+]
 
 PADDING_MODES = ("zeros", "reflect", "replicate", "circular")
 """What fills the padding of a convolution, as PyTorch names it."""
 
 
-class _Windowed(Layer):
+class Windowed(Layer):
     """A layer whose output counts the windows over a padded input."""
 
     __slots__ = ()
@@ -89,7 +99,7 @@ def _check_groups(owner: str, groups: int, **channels: int | None) -> None:
             )
 
 
-class Conv(_Windowed):
+class Conv(Windowed):
     """A convolution: floor((n + before + after - ke) / s) + 1 outputs.
 
     Args:
@@ -125,7 +135,7 @@ class Conv(_Windowed):
         "padding_mode",
         "stride",
     )
-    _fields = (
+    _fields: ClassVar[tuple[str, ...]] = (
         "kernel_size",
         "stride",
         "padding",
@@ -218,7 +228,7 @@ class DepthwiseConv(Conv):
     """
 
     __slots__ = ("multiplier",)
-    _fields: ClassVar[tuple[str, ...]] = (
+    _fields = (
         "kernel_size",
         "stride",
         "padding",
@@ -255,7 +265,7 @@ class DepthwiseConv(Conv):
         )
 
 
-class MaxPool(_Windowed):
+class MaxPool(Windowed):
     """The largest value of each window; padding never wins, it counts as minus infinity.
 
     Args:
@@ -301,7 +311,7 @@ class MaxPool(_Windowed):
         return self.ceil_mode
 
 
-class AvgPool(_Windowed):
+class AvgPool(Windowed):
     """The mean of each window.
 
     Args:
@@ -370,7 +380,7 @@ class AvgPool(_Windowed):
         return self.ceil_mode
 
 
-class LpPool(_Windowed):
+class LpPool(Windowed):
     """The p-norm of each window, without padding.
 
     Args:
@@ -406,7 +416,7 @@ class LpPool(_Windowed):
         read = Arguments(type(self).__name__, axes)
         kernel = read.ints("kernel_size", kernel_size, 1)
         norm = read.number("norm", norm)
-        if not norm or norm != norm:
+        if not norm or isnan(norm):
             raise LayerError(
                 f"LpPool: norm must be a number other than 0, not {norm}",
                 rule="norm",

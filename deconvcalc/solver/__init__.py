@@ -7,7 +7,7 @@ from typing import Any
 from deconvcalc.solver.answers import Answer, Answers
 from deconvcalc.solver.query import Query, read_query
 from deconvcalc.solver.ranking import Ranked
-from deconvcalc.solver.runs import Run, find_runs
+from deconvcalc.solver.runs import Found, find_runs
 
 __all__ = ["Answer", "Answers", "solve"]
 
@@ -64,19 +64,17 @@ def solve(
     """
     query = read_query(
         target,
-        source=source,
-        op=op,
-        dialect=dialect,
-        shared=shared,
-        ceil_mode=ceil_mode,
-        bounds={
-            "kernel_size": kernel_size,
-            "stride": stride,
-            "padding": padding,
-            "output_padding": output_padding,
-            "dilation": dilation,
-            "factor": factor,
-        },
+        source,
+        op,
+        dialect,
+        shared,
+        ceil_mode,
+        kernel_size=kernel_size,
+        stride=stride,
+        padding=padding,
+        output_padding=output_padding,
+        dilation=dilation,
+        factor=factor,
     )
     return answer(query)
 
@@ -86,18 +84,18 @@ def answer(query: Query) -> Answers:
     return Answers(query, Ranked({op: _runs(query, op) for op in query.ops}))
 
 
-def _runs(query: Query, op: str) -> list[list[Run]]:
-    """For each group of axes the runs of one operation."""
+def _runs(query: Query, op: str) -> list[Found]:
+    """For each group of axes the runs of one operation; cut short where one has none."""
     spaces = query.spaces[op]
-    found: list[list[Run]] = []
+    made: list[Found] = []
     for group in query.groups:
         space = spaces[group[0]]
         if query.sources is None:
             from deconvcalc.solver.inputs import find_inputs
 
-            found.append(find_inputs(space, tuple([query.targets[i] for i in group])))
+            made.append(find_inputs(space, tuple([query.targets[i] for i in group])))
         else:
-            found.append(find_runs(space, query.pairs(group)))
-        if not found[-1]:
-            return [[]]
-    return found
+            made.append(find_runs(space, query.pairs(group)))
+        if not made[-1].total:
+            break
+    return made

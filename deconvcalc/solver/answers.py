@@ -55,11 +55,11 @@ class Answer:
         for place, group in enumerate(query.groups):
             for axis in group:
                 order[axis] = place
-        self._by_axis = [pick[place] for place in order]
-        self._modes, _ = one_layer(pick)
+        self._by_axis = [pick[place][:2] for place in order]
+        self._modes, _ = one_layer([run for run, _, _ in pick])
         flags = 0
-        for run, _ in pick:
-            flags |= run.flags
+        for run, _, pairs in pick:
+            flags |= run.flags | marks.misaligned(run, pairs)
         self.op: str = pick[0][0].op
         self.axes = query.axes
         self.holes = bool(flags & marks.HOLES)
@@ -159,16 +159,16 @@ class Answer:
     @cached_property
     def shift(self) -> float:
         """The largest distance of an output's centre from a plain resize, in input pixels."""
-        return max([num / den for num, den in [run.shift() for run, _ in self._pick]])
+        return max([num / den for num, den in [marks.shift(run, p) for run, _, p in self._pick]])
 
     @cached_property
     def taps(self) -> tuple[int, ...]:
         """The different numbers of taps that interior outputs get along an axis, ascending."""
         counts: set[int] = set()
-        for run, k in self._pick:
+        for run, k, pairs in self._pick:
             if self.op != "conv_transpose":
                 counts.add(k)
-            elif all(n == 1 for n, _ in run.pairs):
+            elif all(n == 1 for n, _ in pairs):
                 counts.add(1)
             else:
                 counts.update(tap_counts(k, run.s, run.d))
@@ -412,9 +412,9 @@ class Answers(Sequence[Answer]):
             return False
         if not isinstance(self._ranked, Ranked):
             return any(answer.layers == layers for answer in self)
-        from deconvcalc.solver.membership import find
+        from deconvcalc.solver.membership import contains
 
-        return find(self.query, self._ranked, layers) is not None
+        return contains(self.query, self._ranked, layers)
 
     def __repr__(self) -> str:
         return f"<Answers: {self.count}>"

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from deconvcalc.errors import QueryError
-from deconvcalc.formulas import Window, Spread
+from deconvcalc.formulas import Spread, Window
 from deconvcalc.sizemap import Progression, SizeMap
 from deconvcalc.solver.modes import BITS, admitted, written
 from deconvcalc.solver.query import Space
-from deconvcalc.solver.runs import Run, flags_of
+from deconvcalc.solver.runs import Found, Part, Run, flags_of, misaligned
 
 __all__ = ["find_inputs"]
 
@@ -17,18 +17,24 @@ MOST_LAYERS = 300_000
 """How many layers are looked at one by one where no source is named."""
 
 
-def find_inputs(space: Space, targets: tuple[int, ...]) -> list[Run]:
+def find_inputs(space: Space, targets: tuple[int, ...]) -> Found:
     """Every layer of a space with the inputs that it takes to the targets, one run a layer.
 
     Raises:
         QueryError: the bounds leave too many layers to look at each.
     """
     if not space.modes:
-        return []
+        return Found((), [])
     _check_work(space)
-    if space.op == "pixel_shuffle":
-        return list(_shuffles(space, targets))
-    runs: list[Run] = []
+    runs = _shuffles(space, targets) if space.op == "pixel_shuffle" else _windows(space, targets)
+    parts = []
+    for run in runs:
+        run.flags |= misaligned(run, ())
+        parts.append(Part(space.op, run.s, run.v, run.factor, [run]))
+    return Found((), parts)
+
+
+def _windows(space: Space, targets: tuple[int, ...]) -> Iterator[Run]:
     preimages: dict[tuple[int, int, int], Progression] = {}
     for s in space.stride:
         for d in space.dilation:
@@ -43,8 +49,7 @@ def find_inputs(space: Space, targets: tuple[int, ...]) -> list[Run]:
                             preimages[key] = _preimage(space, ke, s, before, after, m)
                         found.append(preimages[key])
                     for factor in space.factor if space.op == "resize_conv" else (1,):
-                        runs += _run(space, targets, (k, s, d, before, after), found, factor)
-    return runs
+                        yield from _run(space, targets, (k, s, d, before, after), found, factor)
 
 
 def _check_work(space: Space) -> None:
@@ -116,17 +121,18 @@ def _run(
         sources, pairs = [], []
         modes = allowed = bits
         for m, inputs in zip(targets, found, strict=True):
-            masks = {
-                n: admitted(space, n, k, s, d, before, after) & bits
-                for n in _ends(space, inputs)
-                if n % factor == 0
-            }
-            taken = [n for n, mask in masks.items() if mask]
-            if not taken:
+            masks = {}
+            for n in _ends(space, inputs):
+                mask = written(space.op, n, k, s, d, before, after, space.ceil_mode) & bits
+                within = admitted(space, mask, k, s, d, before, after)
+                if within and n % factor == 0:
+                    masks[n] = mask, within
+            if not masks:
                 break
+            taken = list(masks)
             for n in (taken[0], taken[-1]):
-                allowed &= masks[n]
-                modes &= written(space.op, n, k, s, d, before, after, space.ceil_mode)
+                modes &= masks[n][0]
+                allowed &= masks[n][1]
                 pairs.append((n // factor, m))
             sources.append(Progression(taken[0] // factor, taken[-1] // factor))
         else:
@@ -134,9 +140,8 @@ def _run(
             line = (s, d, d * (k - 1) + 1 - before - after, before - after, factor)
             flags = flags_of(space.op, tuple(pairs), line, k)
             marks = (flags, modes, allowed)
-            yield Run(
-                space, tuple(pairs), line, range(k, k + 1), marks, sources=tuple(sources)
-            )
+            given = {"pairs": tuple(pairs), "sources": tuple(sources)}
+            yield Run(space, line, range(k, k + 1), marks, **given)
 
 
 def _ends(space: Space, inputs: Progression) -> Progression | tuple[int, ...]:
@@ -154,4 +159,5 @@ def _shuffles(space: Space, targets: tuple[int, ...]) -> Iterator[Run]:
             mask = sum({mode.bit for mode in space.modes})
             sources = tuple([Progression(m // factor, m // factor) for m in targets])
             flags = flags_of(space.op, pairs, line, 1)
-            yield Run(space, pairs, line, range(1, 2), (flags, mask, mask), sources=sources)
+            marks = (flags, mask, mask)
+            yield Run(space, line, range(1, 2), marks, pairs=pairs, sources=sources)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 from deconvcalc.errors import DeconvcalcError
@@ -18,10 +18,10 @@ from deconvcalc.layers import (
 )
 from deconvcalc.solver.modes import BITS
 from deconvcalc.solver.query import Query
-from deconvcalc.solver.ranking import Pick, Ranked, one_layer
+from deconvcalc.solver.ranking import Ranked, one_layer
 from deconvcalc.solver.runs import Run
 
-__all__ = ["find"]
+__all__ = ["contains"]
 
 _KINDS: dict[tuple[type[Layer], ...], str] = {
     (ConvTranspose,): "conv_transpose",
@@ -33,22 +33,22 @@ _KINDS: dict[tuple[type[Layer], ...], str] = {
 }
 
 
-def find(query: Query, ranked: Ranked, layers: Sequence[Layer]) -> Pick | None:
-    """The answer that is these layers at the source size, or None.
+def contains(query: Query, ranked: Ranked, layers: Sequence[Layer]) -> bool:
+    """Whether these layers, at the source size, are an answer.
 
     Channels, groups and bias are not compared: the question does not say them.
     """
     op = _KINDS.get(tuple([type(layer) for layer in layers]))
     if op is None or op not in query.ops or not _plain(layers):
-        return None
+        return False
     windows = [_window(query, op, layers, axis) for axis in range(len(query.targets))]
-    pick = []
+    runs = []
     for place, group in enumerate(query.groups):
         found = _in_group(ranked.runs(op, place), [windows[axis] for axis in group])
         if found is None or (op == "avg_pool" and not _counts(found, layers[0])):
-            return None
-        pick.append(found)
-    return tuple(pick) if one_layer(tuple(pick))[1] else None
+            return False
+        runs.append(found[0])
+    return bool(one_layer(runs)[1])
 
 
 def _plain(layers: Sequence[Layer]) -> bool:
@@ -71,7 +71,8 @@ def _window(query: Query, op: str, layers: Sequence[Layer], axis: int) -> Any:
     sources = query.sources
     if sources is not None:
         try:
-            last = last.at(tuple([n * _on(factor, i) for i, n in enumerate(sources)]))
+            sizes = [n * _on(getattr(first, "factor", 1), i) for i, n in enumerate(sources)]
+            last = last.at(tuple(sizes) if query.axes else sizes[0])
         except DeconvcalcError:
             return None
     window: Any = last
@@ -86,7 +87,7 @@ def _on(value: Any, axis: int) -> Any:
     return value[axis] if isinstance(value, tuple) else value
 
 
-def _in_group(runs: list[Run], windows: list[Any]) -> tuple[Run, int] | None:
+def _in_group(runs: Iterator[Run], windows: list[Any]) -> tuple[Run, int] | None:
     """The run that has the window which all axes of the group share."""
     window = windows[0]
     if window is None or any(other != window for other in windows):

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from deconvcalc.dialects import DIALECTS, Dialect, Mode
 from deconvcalc.formulas import SameWindow
-from deconvcalc.solver.query import Space
+from deconvcalc.solver.query import OPERATIONS, Space
 
-__all__ = ["BITS", "admitted", "all_modes", "in_both"]
+__all__ = ["BITS", "admitted", "in_both", "written"]
 
 BITS = {
     name: sum({mode.bit for modes in dialect.modes.values() for mode in modes})
@@ -19,14 +19,21 @@ BITS = {
 """For each dialect the bits of its modes."""
 
 
-def all_modes(op: str) -> list[tuple[Dialect, Mode]]:
-    """Every mode of every dialect for an operation."""
-    return [(dialect, mode) for dialect in DIALECTS.values() for mode in dialect.modes[op]]
+OPERATION_MODES = {
+    op: tuple([(d, mode) for d in DIALECTS.values() for mode in d.modes[op]]) for op in OPERATIONS
+}
+"""Every mode of every dialect, by operation."""
+
+
+_EVERY = tuple(BITS.values())
 
 
 def in_both(mask: int) -> bool:
     """Whether every dialect has a mode in the mask."""
-    return all(mask & bits for bits in BITS.values())
+    for bits in _EVERY:
+        if not mask & bits:
+            return False
+    return True
 
 
 def written(
@@ -34,21 +41,27 @@ def written(
 ) -> int:
     """The mask of all modes, of any dialect, that write this window at input size n."""
     mask = 0
-    for dialect, mode in all_modes(op):
-        if _combines(dialect, op, s, d) and (mode.kind == "free" or not ceil_mode):
-            fits = _spread_fits if op == "conv_transpose" else _window_fits
-            if fits(mode, n, k, s, d, before, after):
-                mask |= mode.bit
+    transposed = op == "conv_transpose"
+    for dialect, mode in OPERATION_MODES[op]:
+        if d > 1 and not _dilates(dialect, op, s):
+            continue
+        if transposed:
+            fits = _spread_fits(mode, k, s, d, before, after)
+        else:
+            fits = _window_fits(mode, n, k, s, d, before, after)
+            fits = fits and (mode.kind == "free" or not ceil_mode)
+        if fits:
+            mask |= mode.bit
     return mask
 
 
-def _combines(dialect: Dialect, op: str, s: int, d: int) -> bool:
+def _dilates(dialect: Dialect, op: str, s: int) -> bool:
     if op in ("max_pool", "avg_pool"):
-        return d == 1 or (dialect.pool_dilation and op == "max_pool")
-    return dialect.stride_with_dilation or s == 1 or d == 1
+        return dialect.pool_dilation and op == "max_pool"
+    return dialect.stride_with_dilation or s == 1
 
 
-def _spread_fits(mode: Mode, n: int, k: int, s: int, d: int, before: int, after: int) -> bool:
+def _spread_fits(mode: Mode, k: int, s: int, d: int, before: int, after: int) -> bool:
     ke = d * (k - 1) + 1
     if mode.kind == "free":
         limit = max(s, d) if mode.lax else s
@@ -79,12 +92,13 @@ def _window_fits(mode: Mode, n: int, k: int, s: int, d: int, before: int, after:
     return SameWindow(d * (k - 1) + 1, s).pads(n) == (before, after)
 
 
-def admitted(
-    space: Space, n: int, k: int, s: int, d: int, before: int, after: int
-) -> int:
-    """The mask of the modes in which the question admits this window."""
-    mask = written(space.op, n, k, s, d, before, after, space.ceil_mode)
-    return sum([mode.bit for mode in space.modes if mask & mode.bit and _within(space, mode, k, s, d, before, after)])
+def admitted(space: Space, mask: int, k: int, s: int, d: int, before: int, after: int) -> int:
+    """The modes, of those in which a window is written, in which the question admits it."""
+    allowed = 0
+    for mode in space.modes:
+        if mask & mode.bit and _within(space, mode, k, s, d, before, after):
+            allowed |= mode.bit
+    return allowed
 
 
 def _within(space: Space, mode: Mode, k: int, s: int, d: int, before: int, after: int) -> bool:

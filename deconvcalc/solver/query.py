@@ -61,7 +61,7 @@ class Space(Value):
 
     Everything is settled here: defaults, and the modes of padding. `kernel_size`, `stride`,
     `dilation` and `factor` are `Choices`; `padding` None is 0..d(k-1), `output_padding` None is
-    all that the framework takes.
+    all that the framework takes. `kept` holds what was found in it before.
     """
 
     __slots__ = (
@@ -70,6 +70,7 @@ class Space(Value):
         "dialects",
         "dilation",
         "factor",
+        "kept",
         "kernel_size",
         "modes",
         "op",
@@ -91,6 +92,7 @@ class Space(Value):
     padding: Choices | None
     output_padding: Choices | None
     modes: tuple[Mode, ...]
+    kept: dict[Any, Any]
 
     def __init__(
         self, op: str, dialects: tuple[Dialect, ...], bounds: Bounds, ceil_mode: bool = False
@@ -103,6 +105,7 @@ class Space(Value):
         )
         self._set(op=op, dialects=dialects, bounds=bounds, ceil_mode=ceil_mode)
         self._set(
+            kept={},
             transposed=op == "conv_transpose",
             kernel_size=kernel,
             stride=stride,
@@ -173,6 +176,21 @@ class Query(Value):
 
     def __hash__(self) -> int:
         return hash((self.targets, self.sources, self.ops, self.dialect))
+
+    def sized(self, target: int, source: int) -> Query:
+        """The same question about other sizes of one axis."""
+        query = Query.__new__(Query)
+        query._set(
+            targets=(target,),
+            sources=(source,),
+            ops=self.ops,
+            dialect=self.dialect,
+            spaces=self.spaces,
+            groups=self.groups,
+            shared=self.shared,
+            axes=None,
+        )
+        return query
 
     def pairs(self, group: tuple[int, ...]) -> tuple[tuple[int, int], ...]:
         """The different (source, target) pairs of a group; the source must be known."""
@@ -282,22 +300,49 @@ def _count_axes(given: dict[str, Any], axes: int | None) -> int | None:
     return axes
 
 
+_KEPT: dict[Any, Query] = {}
+MOST_KEPT = 64
+"""How many questions are kept: a search asks about many sizes within the same bounds."""
+
+_PLAIN = frozenset({int, range, str, type(None)})
+
+
 def read_query(
-    target: Any,
-    *,
-    source: Any,
-    op: Any,
-    dialect: Any,
-    shared: bool | None,
-    ceil_mode: bool,
-    bounds: dict[str, Any],
+    target: Any, source: Any, op: Any, dialect: Any, shared: Any, ceil_mode: Any, **bounds: Any
 ) -> Query:
-    """Check every argument of a question.
+    """Check every argument of a question; bounds that were read before are not read again.
 
     Raises:
         QueryError: a value that makes no sense; it names the argument and the way out.
         TypeError: a wrong type.
     """
+    values = (*bounds.values(), op, dialect)
+    types = tuple([type(value) for value in values])
+    # True is equal to 1, so the types are a part of the key.
+    if not (type(target) is int and type(source) is int and _PLAIN.issuperset(types)):
+        return _read(target, source, op, dialect, shared, ceil_mode, bounds)
+    key = (values, types, shared, type(shared), ceil_mode, type(ceil_mode))
+    kept = _KEPT.get(key)
+    if kept is None:
+        kept = _read(target, source, op, dialect, shared, ceil_mode, bounds)
+        if kept.axes is not None:
+            return kept
+        if len(_KEPT) >= MOST_KEPT:
+            _KEPT.clear()
+        _KEPT[key] = kept
+        return kept
+    return kept.sized(_whole_size("target", target), _whole_size("source", source))
+
+
+def _read(
+    target: Any,
+    source: Any,
+    op: Any,
+    dialect: Any,
+    shared: Any,
+    ceil_mode: Any,
+    bounds: dict[str, Any],
+) -> Query:
     ops, dialects = _operations(op), _dialects(dialect)
     for flag, value in (("shared", shared), ("ceil_mode", ceil_mode)):
         if not isinstance(value, bool) and not (flag == "shared" and value is None):

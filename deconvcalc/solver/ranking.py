@@ -9,19 +9,29 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from itertools import product
+from math import lcm
 from typing import Any
 
 from deconvcalc.dialects import DIALECTS
 from deconvcalc.solver.modes import BITS, in_both
-from deconvcalc.solver.runs import Run
+from deconvcalc.solver.query import OPERATIONS
+from deconvcalc.solver.runs import (
+    HOLES,
+    MISALIGNED,
+    NOT_BOTH,
+    Found,
+    Pair,
+    Part,
+    Run,
+    aligned_skews,
+    ratio_rank,
+    shift,
+)
 
 __all__ = ["Pick", "Ranked", "one_layer"]
 
-Pick = tuple[tuple[Run, int], ...]
-"""One answer: for each group of axes a run and a kernel."""
-
-NOT_BOTH = 2
-"""The mark of layers that no single layer of some framework is equal to."""
+Pick = tuple[tuple[Run, int, tuple[Pair, ...]], ...]
+"""One answer: for each group of axes a run, a kernel and the sizes."""
 
 LATE = 3
 """Kernels below this come after the larger ones."""
@@ -30,22 +40,29 @@ LATE = 3
 class _Tier:
     """Runs of one group that share marks, modes and stride."""
 
-    __slots__ = ("runs", "total")
+    __slots__ = ("pairs", "runs", "total")
 
-    def __init__(self, runs: list[Run]) -> None:
-        self.runs = runs
-        self.total = sum([len(run) for run in runs])
+    def __init__(self, runs: list[Run], pairs: tuple[Pair, ...]) -> None:
+        self.runs: list[Run] = []
+        self.pairs = pairs
+        self.total = 0
+        self.add(runs)
+
+    def add(self, runs: list[Run]) -> None:
+        """Take more runs."""
+        self.runs += runs
+        self.total += sum([len(run) for run in runs])
 
     def up_to(self, place: int, top: int) -> int:
         """How many answers have a kernel that comes at `place` or before."""
         limit = place + LATE
         if limit <= top:
             return sum([run.up_to(limit) - run.up_to(LATE - 1) for run in self.runs])
-        return self.total - sum([run.up_to(top - place) for run in self.runs])
+        return self.total - sum([run.up_to(top - place - 1) for run in self.runs])
 
-    def at(self, k: int) -> list[Run]:
-        """The runs that have kernel k."""
-        return [run for run in self.runs if k in run]
+    def at(self, k: int) -> list[tuple[Run, int, tuple[Pair, ...]]]:
+        """The answers that have kernel k."""
+        return [(run, k, run.pairs or self.pairs) for run in self.runs if k in run]
 
 
 def _place(k: int, top: int) -> int:
@@ -76,13 +93,10 @@ class _Level:
             if place:
                 start += self._count(kernels, place - 1)
             kernels.append(_kernel_at(place, self.top))
-        picks = [
-            tuple(zip(runs, kernels, strict=True))
-            for mix in self.mixes
-            for runs in product(*[tier.at(k) for tier, k in zip(mix, kernels, strict=True)])
-        ]
-        picks.sort(key=_closeness)
-        return start, picks
+        picks: list[Pick] = []
+        for mix in self.mixes:
+            picks += product(*[tier.at(k) for tier, k in zip(mix, kernels, strict=True)])
+        return start, _by_shift(picks) if len(picks) > 1 else picks
 
     def _find(self, kernels: list[int], index: int) -> int:
         """The place of the next axis's kernel for the answer at `index` among those that agree."""
@@ -113,17 +127,17 @@ def _product(numbers: list[int]) -> int:
     return result
 
 
-def _closeness(pick: Pick) -> Any:
-    """The last criterion, the shift, and what makes the order total."""
-    shift = max([_fraction(run.shift()) for run, _ in pick])
-    rest = [(run.op, run.d, abs(run.skew), run.skew, run.v, run.factor) for run, _ in pick]
-    return shift, rest, [run.modes for run, _ in pick]
-
-
-def _fraction(shift: tuple[int, int]) -> Any:
-    from fractions import Fraction
-
-    return Fraction(*shift)
+def _by_shift(picks: list[Pick]) -> list[Pick]:
+    """Answers sorted by the last criterion, the shift, and by what makes the order total."""
+    shifts = [[shift(run, pairs) for run, _, pairs in pick] for pick in picks]
+    unit = lcm(*[den for row in shifts for _, den in row])
+    keys = []
+    for pick, row in zip(picks, shifts, strict=True):
+        largest = max([num * (unit // den) for num, den in row])
+        rest = [(OPERATIONS.index(r.op), r.d, abs(r.skew), r.skew, r.v, r.modes) for r, _, _ in pick]
+        keys.append((largest, rest))
+    order = sorted(range(len(picks)), key=keys.__getitem__)
+    return [picks[i] for i in order]
 
 
 class Ranked(Sequence[Pick]):
@@ -133,17 +147,18 @@ class Ranked(Sequence[Pick]):
         groups: for each operation, the runs of each group of axes.
     """
 
-    def __init__(self, groups: dict[str, list[list[Run]]]) -> None:
+    def __init__(self, groups: dict[str, list[Found]]) -> None:
         self._by_op = groups
-        self._groups = [runs for runs in groups.values() if all(runs)]
+        self._groups = [found for found in groups.values() if all([one.total for one in found])]
         self._levels: list[_Level] | None = None
         self._starts: list[int] = []
         self._block: tuple[int, list[Pick]] = (0, [])
         self._size: int | None = None
 
-    def runs(self, op: str, group: int) -> list[Run]:
+    def runs(self, op: str, group: int) -> Iterator[Run]:
         """The runs of one group of axes."""
-        return self._by_op[op][group] if all(self._by_op[op]) else []
+        found = self._by_op[op]
+        return iter(found[group]) if all([one.total for one in found]) else iter(())
 
     def __len__(self) -> int:
         return self.size
@@ -152,8 +167,8 @@ class Ranked(Sequence[Pick]):
     def size(self) -> int:
         """The number of answers, which may be more than `len()` can say."""
         if self._size is None:
-            if all(len(runs) == 1 for runs in self._groups):
-                self._size = sum([len(run) for (runs,) in self._groups for run in runs])
+            if all([len(found) == 1 for found in self._groups]):
+                self._size = sum([found[0].total for found in self._groups])
             else:
                 self._size = sum([level.total for level in self._made()])
         return self._size
@@ -162,8 +177,8 @@ class Ranked(Sequence[Pick]):
         """The levels, best first."""
         if self._levels is None:
             levels: dict[Any, list[tuple[_Tier, ...]]] = {}
-            for runs in self._groups:
-                for key, mix in _mixes([_tiers(group) for group in runs]):
+            for found in self._groups:
+                for key, mix in _mixes([_tiers(one) for one in found]):
                     levels.setdefault(key, []).append(mix)
             self._levels = [_Level(levels[key]) for key in sorted(levels)]
             total = 0
@@ -172,6 +187,25 @@ class Ranked(Sequence[Pick]):
                 total += level.total
         return self._levels
 
+    def _first_block(self) -> list[Pick]:
+        """The first answers, without the levels behind them; for one group of axes."""
+        best: Any = None
+        tied: list[tuple[Found, Part]] = []
+        for (found,) in self._groups:
+            for part in found.parts:
+                flags = min([flags for flags, _ in _marked(found, part, first=True)])
+                if best is None or flags <= best[0]:
+                    key = (flags, ratio_rank(part, part.runs[0].pairs or found.pairs))
+                    if best is None or key < best:
+                        best, tied = key, []
+                    if key == best:
+                        tied.append((found, part))
+        mixes: dict[int, _Tier] = {}
+        for found, part in tied:
+            tier = mixes.setdefault(id(found), _Tier([], found.pairs))
+            tier.add([run for flags, run in _marked(found, part) if flags == best[0]])
+        return _Level([(tier,) for tier in mixes.values()]).block(0)[1]
+
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, slice):
             return [self[i] for i in range(*index.indices(self.size))]
@@ -179,6 +213,9 @@ class Ranked(Sequence[Pick]):
         if not start <= index < start + len(picks):
             if not 0 <= index < self.size:
                 raise IndexError(index)
+            if index == 0 and self._levels is None and all(len(f) == 1 for f in self._groups):
+                self._block = (0, self._first_block())
+                return self._block[1][0]
             levels = self._made()
             place = next(i for i in reversed(range(len(levels))) if self._starts[i] <= index)
             offset, picks = levels[place].block(index - self._starts[place])
@@ -194,37 +231,54 @@ class Ranked(Sequence[Pick]):
                 yield from picks
                 index += len(picks)
 
-def _tiers(runs: list[Run]) -> dict[Any, _Tier]:
+def _marked(found: Found, part: Part, *, first: bool = False) -> list[tuple[int, Run]]:
+    """The runs of a part with all of their marks; `first` stops where no better one can follow."""
+    low, high = aligned_skews(part, part.runs[0].pairs or found.pairs)
+    marked = []
+    for run in part.runs:
+        flags = run.flags if low <= run.skew <= high else run.flags | MISALIGNED
+        marked.append((flags, run))
+        if first and not flags & (HOLES | MISALIGNED):
+            break  # the runs stand in the order of their other marks
+    return marked
+
+
+def _tiers(found: Found) -> dict[Any, _Tier]:
     """The runs of one group by marks, modes and stride."""
-    tiers: dict[Any, list[Run]] = {}
-    for run in runs:
-        key = (run.flags, run.modes, run.allowed, run.ratio_rank(), run.s, run.d > 1)
-        tiers.setdefault(key, []).append(run)
-    return {key: _Tier(group) for key, group in tiers.items()}
+    tiers: dict[Any, _Tier] = {}
+    for part in found.parts:
+        rank = ratio_rank(part, part.runs[0].pairs or found.pairs)
+        for flags, run in _marked(found, part):
+            key = (flags, run.modes, run.allowed, rank, run.s, run.d > 1)
+            if key not in tiers:
+                tiers[key] = _Tier([], found.pairs)
+            tiers[key].add([run])
+    return tiers
 
 
 def _mixes(groups: list[dict[Any, _Tier]]) -> Iterator[tuple[Any, tuple[_Tier, ...]]]:
     """Every mix of tiers that one layer can have, with its key in the order."""
     for keys in product(*groups):
         tiers = tuple([group[key] for group, key in zip(groups, keys, strict=True)])
-        modes, allowed = one_layer(tuple([(tier.runs[0], 0) for tier in tiers]))
+        modes, allowed = one_layer([tier.runs[0] for tier in tiers])
         if allowed:
-            flags = 0 if in_both(modes) else NOT_BOTH
+            flags = 0
             for key in keys:
                 flags |= key[0]
+            flags = flags & ~NOT_BOTH if in_both(modes) else flags | NOT_BOTH
             yield (flags, tuple([key[3] for key in keys])), tiers
 
 
-def one_layer(pick: Pick) -> tuple[int, int]:
+def one_layer(runs: list[Run]) -> tuple[int, int]:
     """The modes in which one layer writes all axes, and those that the question admits."""
     modes, allowed = -1, -1
-    for run, _ in pick:
+    for run in runs:
         modes &= run.modes
         allowed &= run.allowed
-    if any(run.s > 1 for run, _ in pick) and any(run.d > 1 for run, _ in pick):
+    if any([run.s > 1 for run in runs]) and any([run.d > 1 for run in runs]):
         # Some frameworks refuse a stride on one axis with a dilation on another.
         for name, dialect in DIALECTS.items():
-            if not dialect.stride_with_dilation and pick[0][0].op in _CONVOLUTIONS:
+            if not dialect.stride_with_dilation and runs[0].op in _CONVOLUTIONS:
                 modes &= ~BITS[name]
                 allowed &= ~BITS[name]
     return modes, allowed

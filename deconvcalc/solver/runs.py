@@ -11,28 +11,45 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from math import gcd
-from typing import Any
 
 from deconvcalc import placement
 from deconvcalc.errors import QueryError
 from deconvcalc.formulas import Window
+from deconvcalc.sizemap import Progression
 from deconvcalc.solver.choices import clip, count_to, meet, solve_congruence
-from deconvcalc.solver.modes import BITS, admitted, written
+from deconvcalc.solver.modes import BITS, admitted, in_both, written
 from deconvcalc.solver.query import Space
 
-__all__ = ["Pair", "Run", "find_runs", "flags_of"]
+__all__ = [
+    "Found",
+    "Pair",
+    "Part",
+    "Run",
+    "aligned_skews",
+    "find_runs",
+    "flags_of",
+    "misaligned",
+    "ratio_rank",
+    "shift",
+]
 
 Pair = tuple[int, int]
 """Source and target size of one axis."""
 
+Line = tuple[int, int, int, int, int]
+"""(s, d, v, skew, factor)"""
+
 MOST_LINES = 200_000
-"""How many (stride, dilation, output_padding) a question may spread over."""
+"""How many runs, strides and values of v a question may spread over."""
+
+MOST_KEPT = 10_000
+"""How many parts are kept with a space."""
 
 MOST_SINGLES = 20_000
 """How many kernels of one run are looked at one by one, where no rule settles their marks."""
 
-HOLES, MISALIGNED, ASYMMETRIC, CHECKERBOARD, APART, DILATED = 64, 32, 16, 8, 4, 1
-"""Marks, in the order of their weight; 2 is for layers that are not in both frameworks."""
+HOLES, MISALIGNED, ASYMMETRIC, CHECKERBOARD, APART, NOT_BOTH, DILATED = 64, 32, 16, 8, 4, 2, 1
+"""Marks, in the order of their weight. A mark counts against an answer."""
 
 
 class Run:
@@ -44,11 +61,11 @@ class Run:
         v: ke - before - after; skew: before - after.
         kernels: the kernels; those in `minus` are left out (a multiple of the stride has no
             checkerboard, and stands in a run of its own).
-        flags: the marks that hold for all of them, without the one for both frameworks.
+        flags: the marks that hold for all of them; not `MISALIGNED`, which depends on the sizes
+            where the run does not.
         modes: the mask of modes that write them; allowed: of those that the question admits.
-        pairs: the (source, target) sizes that it was made for.
-        sources: the inputs that give the target, one progression an axis, where the source is
-            unknown.
+        pairs, sources: where the source is unknown, the (source, target) sizes to judge it by,
+            and the inputs that give the target, one progression an axis.
     """
 
     __slots__ = (
@@ -71,20 +88,21 @@ class Run:
     def __init__(
         self,
         space: Space,
-        pairs: tuple[Pair, ...],
-        line: tuple[int, int, int, int, int],
+        line: Line,
         kernels: range,
         marks: tuple[int, int, int],
         minus: range = range(0),
-        sources: Any = None,
+        pairs: tuple[Pair, ...] | None = None,
+        sources: tuple[Progression, ...] = (),
     ) -> None:
         self.op = space.op
         self.ceil_mode = space.ceil_mode
-        self.pairs = pairs
         self.s, self.d, self.v, self.skew, self.factor = line
         self.kernels, self.minus = kernels, minus
         self.flags, self.modes, self.allowed = marks
-        self.sources = sources
+        if not in_both(self.modes):
+            self.flags |= NOT_BOTH
+        self.pairs, self.sources = pairs, sources
 
     def __len__(self) -> int:
         return len(self.kernels) - len(self.minus)
@@ -98,28 +116,37 @@ class Run:
 
     def sides(self, k: int) -> tuple[int, int]:
         """`before` and `after` for one of its kernels."""
-        rest = self.d * (k - 1) + 1 - self.v
-        return (rest + self.skew) // 2, (rest - self.skew) // 2
+        return _padding((self.s, self.d, self.v, self.skew, self.factor), k)
 
-    def shift(self) -> tuple[int, int]:
-        """The largest shift over its pairs, as a fraction."""
-        best = (0, 1)
-        for n, m in self.pairs:
-            shift = _shift(self.op, n, m, self.s, self.v, self.skew, self.factor)
-            if shift[0] * best[1] > best[0] * shift[1]:
-                best = shift
-        return best
 
-    def ratio_rank(self) -> tuple[bool, int]:
-        """Where its stride stands: the smallest that is at least the ratio, then the others down."""
-        step = self.factor if self.op in ("resize_conv", "pixel_shuffle") else self.s
-        below = False
-        for n, m in self.pairs:
-            if _idle(self.op, n, m):
-                continue
-            grow, shrink = (m, n) if self.op in _ENLARGING else (n, m)
-            below = below or step * shrink < grow
-        return (below, -step if below else step)
+class Part:
+    """The runs of one stride, v and factor, those with the lighter marks first."""
+
+    __slots__ = ("factor", "op", "runs", "s", "total", "v")
+
+    def __init__(self, op: str, s: int, v: int, factor: int, runs: list[Run]) -> None:
+        self.op, self.s, self.v, self.factor = op, s, v, factor
+        self.runs = sorted(runs, key=_flags)
+        self.total = sum([len(run) for run in runs])
+
+
+def _flags(run: Run) -> int:
+    return run.flags
+
+
+class Found:
+    """The runs of the axes that share their parameters, and the sizes that they were found for."""
+
+    __slots__ = ("pairs", "parts", "total")
+
+    def __init__(self, pairs: tuple[Pair, ...], parts: list[Part]) -> None:
+        self.pairs = pairs
+        self.parts = parts
+        self.total = sum([part.total for part in parts])
+
+    def __iter__(self) -> Iterator[Run]:
+        for part in self.parts:
+            yield from part.runs
 
 
 _ENLARGING = ("conv_transpose", "resize_conv", "pixel_shuffle")
@@ -130,60 +157,128 @@ def _idle(op: str, n: int, m: int) -> bool:
     return n == 1 if op in _ENLARGING else m == 1
 
 
-def _shift(op: str, n: int, m: int, s: int, v: int, skew: int, factor: int) -> tuple[int, int]:
-    if op == "pixel_shuffle":
-        return 0, 1
-    if op == "conv_transpose":
-        return placement.spread_shift(n, m, s, skew)
-    wide = n * factor
-    return placement.window_shift(wide, m, s, wide - (m - 1) * s - v + skew, factor)
+def shift(run: Run, pairs: tuple[Pair, ...]) -> tuple[int, int]:
+    """The largest shift over the sizes, as a fraction."""
+    best = (0, 1)
+    for pair in run.pairs or pairs:
+        base, weight, centre, unit = _shift(run, pair)
+        num = base + weight * abs(run.skew - centre)
+        if num * best[1] > best[0] * unit:
+            best = (num, unit)
+    return best
 
 
-def flags_of(
-    op: str, pairs: tuple[Pair, ...], line: tuple[int, int, int, int, int], k: int
-) -> int:
-    """The marks of one window, all of them decided at this point."""
+def _shift(part: Run | Part, pair: Pair) -> tuple[int, int, int, int]:
+    """(base, weight, centre, unit): the shift is (base + weight*|skew - centre|) / unit."""
+    n, m = pair
+    if part.op == "conv_transpose":
+        base, weight, unit = placement.spread_shift(n, m, part.s)
+        return base, weight, 0, unit
+    if part.op == "pixel_shuffle":
+        return 0, 0, 0, 1
+    wide = n * part.factor
+    base, weight, unit = placement.window_shift(wide, m, part.s, part.factor)
+    return base, weight, part.v - wide + (m - 1) * part.s, unit
+
+
+def aligned_skews(part: Run | Part, pairs: tuple[Pair, ...]) -> tuple[int, int]:
+    """The least and the greatest skew whose shift is at most half a pixel for all sizes."""
+    low, high = -(2**70), 2**70
+    for pair in pairs:
+        base, weight, centre, unit = _shift(part, pair)
+        if weight and not (pair[0] == 1 and part.op in _ENLARGING):
+            reach = (unit // 2 - base) // weight
+            low, high = max(low, centre - reach), min(high, centre + reach)
+    return low, high
+
+
+def misaligned(run: Run, pairs: tuple[Pair, ...]) -> int:
+    """`MISALIGNED` where the shift is above half a pixel for some of the sizes, else 0."""
+    low, high = aligned_skews(run, run.pairs or pairs)
+    return 0 if low <= run.skew <= high else MISALIGNED
+
+
+def ratio_rank(run: Run | Part, pairs: tuple[Pair, ...]) -> tuple[bool, int]:
+    """Where its stride stands: the smallest that is at least the ratio, then the others down."""
+    enlarging = run.op in _ENLARGING
+    step = run.s if run.op not in ("resize_conv", "pixel_shuffle") else run.factor
+    below = False
+    for n, m in pairs:
+        if not _idle(run.op, n, m):
+            below = below or (step * n < m if enlarging else step * m < n)
+    return (below, -step if below else step)
+
+
+def flags_of(op: str, pairs: tuple[Pair, ...], line: Line, k: int) -> int:
+    """The marks of one window but for `MISALIGNED`, all of them decided at this point."""
     s, d, v, skew, factor = line
     flags = (ASYMMETRIC if skew else 0) | (DILATED if d > 1 else 0)
     ke = d * (k - 1) + 1
     before = (ke - v + skew) // 2
+    if op == "pixel_shuffle":
+        return APART if factor > 1 else 0
     for n, m in pairs:
-        num, den = _shift(op, n, m, s, v, skew, factor)
-        idle = _idle(op, n, m)
-        if 2 * num > den and not (idle and op in _ENLARGING):
-            flags |= MISALIGNED
-        if ke <= s and not idle:
+        if ke <= s and not _idle(op, n, m):
             flags |= APART
         if op == "conv_transpose":
             if placement.hole(n, m, k, s, d, before):
                 flags |= HOLES
             if n > 1 and (k % s or gcd(s, d) > 1):
                 flags |= CHECKERBOARD
-        elif op != "pixel_shuffle" and placement.blind(n * factor, m, k, s, d, before):
+        elif placement.blind(n * factor, m, k, s, d, before):
             flags |= HOLES
     return flags
 
 
-def find_runs(space: Space, pairs: tuple[Pair, ...]) -> list[Run]:
+def find_runs(space: Space, pairs: tuple[Pair, ...]) -> Found:
     """All answers of a space for axes that share their parameters, as runs.
+
+    Runs of one pair of sizes are kept with the space: they depend on the stride, on v and on what
+    a window drops, not on the sizes themselves, once these are not small.
 
     Raises:
         QueryError: more strides, dilations and output paddings than can be gone through.
     """
     if not space.modes:
-        return []
+        return Found(pairs, [])
     if space.op == "pixel_shuffle":
-        return _shuffles(space, pairs)
-    runs: list[Run] = []
+        return Found(pairs, _shuffles(space, pairs))
+    parts: list[Part] = []
     budget = MOST_LINES
     for factor in _factors(space, pairs):
-        wide = tuple([(n * factor, m) for n, m in pairs])
-        for line in _lines(space, wide, factor):
-            budget -= 1
-            if budget < 0:
-                raise _too_wide(space)
-            _add_line(runs, space, pairs, wide, line)
-    return runs
+        wide = pairs if factor == 1 else tuple([(n * factor, m) for n, m in pairs])
+        for s in _strides(space, wide):
+            for v in _left(space, wide, s):
+                part = _part(space, wide, s, v, factor)
+                budget -= 1 + len(part.runs)
+                if budget < 0:
+                    raise _too_wide(space)
+                if part.runs:
+                    parts.append(part)
+    return Found(pairs, parts)
+
+
+def _part(space: Space, wide: tuple[Pair, ...], s: int, v: int, factor: int) -> Part:
+    """The runs of one stride and v, from those that are kept if the sizes are not small."""
+    key = None
+    if len(wide) == 1 and not space.ceil_mode:
+        n, m = wide[0]
+        least = max(2, space.dilation.last)
+        if n >= least and m >= max(least, s):
+            key = (s, v, factor, 0 if space.transposed else n - (m - 1) * s)
+            kept: Part | None = space.kept.get(key)
+            if kept is not None:
+                return kept
+    runs: list[Run] = []
+    for d in space.dilation:
+        for skew in _skews(space, s, d):
+            _add_line(runs, space, wide, (s, d, v, skew, factor))
+    part = Part(space.op, s, v, factor, runs)
+    if key is not None:
+        if len(space.kept) >= MOST_KEPT:
+            space.kept.clear()
+        space.kept[key] = part
+    return part
 
 
 def _too_wide(space: Space) -> QueryError:
@@ -207,17 +302,6 @@ def _factors(space: Space, pairs: tuple[Pair, ...]) -> Iterator[int]:
     low = max([-(-(m - pads) // n) for n, m in pairs])
     high = min([(m + kernel - 1) // n for n, m in pairs])
     yield from space.factor.between(max(low, 1), high)
-
-
-def _lines(
-    space: Space, pairs: tuple[Pair, ...], factor: int
-) -> Iterator[tuple[int, int, int, int, int]]:
-    """The (s, d, v, skew, factor) along which answers may lie."""
-    for s in _strides(space, pairs):
-        for v in _left(space, pairs, s):
-            for d in space.dilation:
-                for skew in _skews(space, s, d):
-                    yield s, d, v, skew, factor
 
 
 def _strides(space: Space, pairs: tuple[Pair, ...]) -> Iterator[int]:
@@ -272,25 +356,41 @@ def _skews(space: Space, s: int, d: int) -> Iterator[int]:
         yield from extra.between(1, top)
 
 
-def _add_line(
-    runs: list[Run],
-    space: Space,
-    pairs: tuple[Pair, ...],
-    wide: tuple[Pair, ...],
-    line: tuple[int, int, int, int, int],
-) -> None:
+def _add_line(runs: list[Run], space: Space, wide: tuple[Pair, ...], line: Line) -> None:
     """Cut one line where its marks change, and add the runs."""
-    _s, d, v, skew, _factor = line
-    flush = v - skew  # the ke at which before is 0
-    if (flush - 1) % d == 0 and (k := (flush - 1) // d + 1) >= 1 and k in space.kernel_size:
-        _add_piece(runs, space, pairs, wide, line, range(k, k + 1))
+    s, d, v, skew, _ = line
+    # The kernel at which before is 0 stands alone: more modes write it than its neighbours.
+    flush = v - skew - 1
+    if flush >= 0 and flush % d == 0 and (k := flush // d + 1) in space.kernel_size:
+        modes, allowed = _masks(space, wide, line, k)
+        if allowed:
+            _add_piece(runs, space, wide, line, range(k, k + 1), modes, allowed)
     for part in _kernels(space, line):
-        if part:
-            for piece in _cut(part, _cuts(space, wide, line, part)):
-                _add_piece(runs, space, pairs, wide, line, piece)
+        if not part:
+            continue
+        modes, allowed = _masks(space, wide, line, part[0])
+        if not allowed:
+            continue
+        if len(part) == 1:
+            _add_piece(runs, space, wide, line, part, modes, allowed)
+            continue
+        for piece in _cut(part, _cuts(space, wide, line, part)):
+            _add_piece(runs, space, wide, line, piece, modes, allowed)
 
 
-def _kernels(space: Space, line: tuple[int, int, int, int, int]) -> Iterator[range]:
+def _masks(space: Space, wide: tuple[Pair, ...], line: Line, k: int) -> tuple[int, int]:
+    """The modes that write a window of the line, and those in which the question admits it."""
+    s, d, v, skew, _ = line
+    before = (d * (k - 1) + 1 - v + skew) // 2
+    modes = allowed = -1
+    for n, _ in wide:
+        mask = written(space.op, n, k, s, d, before, before - skew, space.ceil_mode)
+        modes &= mask
+        allowed &= admitted(space, mask, k, s, d, before, before - skew)
+    return modes, allowed
+
+
+def _kernels(space: Space, line: Line) -> Iterator[range]:
     """The kernels along a line whose `before` is a whole number of at least 1, within the bounds."""
     s, d, v, skew, _ = line
     free = any(mode.kind == "free" for mode in space.modes) and _free_skew(space, s, d, skew)
@@ -358,7 +458,7 @@ def _cut(kernels: range, cuts: list[int] | None) -> Iterator[range]:
 
 
 def _cuts(
-    space: Space, wide: tuple[Pair, ...], line: tuple[int, int, int, int, int], kernels: range
+    space: Space, wide: tuple[Pair, ...], line: Line, kernels: range
 ) -> list[int] | None:
     """The kernels at which a mark of the line may change; None where any kernel may."""
     s, d, v, skew, _ = line
@@ -398,60 +498,49 @@ def _cuts(
 def _add_piece(
     runs: list[Run],
     space: Space,
-    pairs: tuple[Pair, ...],
     wide: tuple[Pair, ...],
-    line: tuple[int, int, int, int, int],
+    line: Line,
     kernels: range,
+    modes: int,
+    allowed: int,
 ) -> None:
     """Add the runs of a piece whose marks are the same throughout, but for the checkerboard."""
-    s, d, v, skew, factor = line
+    s, d, v, skew, _ = line
     k = kernels[0]
-    before = (d * (k - 1) + 1 - v + skew) // 2
-    modes = allowed = -1
-    for n, m in wide:
-        if space.ceil_mode and Window(d * (k - 1) + 1, s, before, before, True).size(n) != m:
+    if space.ceil_mode:
+        window = Window(d * (k - 1) + 1, s, *_padding(line, k), True)
+        if any([window.size(n) != m for n, m in wide]):
             return
-        modes &= written(space.op, n, k, s, d, before, before - skew, space.ceil_mode)
-        allowed &= admitted(space, n, k, s, d, before, before - skew)
-    flags = flags_of(space.op, pairs, line, k)
-    if space.op == "avg_pool" and (before or skew):
+    flags = flags_of(space.op, wide, (s, d, v, skew, 1), k)
+    if space.op == "avg_pool" and _padding(line, k) != (0, 0):
         # PyTorch counts the padding in its mean, Keras does not: one size, and two layers.
         for bits in BITS.values():
-            _add_runs(runs, space, pairs, line, kernels, (flags, modes & bits, allowed & bits))
+            if allowed & bits:
+                runs.append(Run(space, line, kernels, (flags, modes & bits, allowed & bits)))
+    elif not space.transposed or all([n == 1 for n, _ in wide]):
+        runs.append(Run(space, line, kernels, (flags, modes, allowed)))
     else:
-        _add_runs(runs, space, pairs, line, kernels, (flags, modes, allowed))
+        even = meet(kernels, 0, s) if gcd(s, d) == 1 else range(0)
+        if even:
+            runs.append(Run(space, line, even, (flags & ~CHECKERBOARD, modes, allowed)))
+        if len(even) < len(kernels):
+            uneven = (flags | CHECKERBOARD, modes, allowed)
+            runs.append(Run(space, line, kernels, uneven, minus=even))
 
 
-def _add_runs(
-    runs: list[Run],
-    space: Space,
-    pairs: tuple[Pair, ...],
-    line: tuple[int, int, int, int, int],
-    kernels: range,
-    marks: tuple[int, int, int],
-) -> None:
-    """Add a piece as one run, or as two: with and without a checkerboard."""
-    flags, modes, allowed = marks
-    if not allowed:
-        return
-    s, d, *_ = line
-    if not space.transposed or all(n == 1 for n, _ in pairs):
-        runs.append(Run(space, pairs, line, kernels, marks))
-        return
-    even = meet(kernels, 0, s) if gcd(s, d) == 1 else range(0)
-    if even:
-        runs.append(Run(space, pairs, line, even, (flags & ~CHECKERBOARD, modes, allowed)))
-    if len(even) < len(kernels):
-        uneven = (flags | CHECKERBOARD, modes, allowed)
-        runs.append(Run(space, pairs, line, kernels, uneven, minus=even))
+def _padding(line: Line, k: int) -> tuple[int, int]:
+    _, d, v, skew, _ = line
+    rest = d * (k - 1) + 1 - v
+    return (rest + skew) // 2, (rest - skew) // 2
 
 
-def _shuffles(space: Space, pairs: tuple[Pair, ...]) -> list[Run]:
+def _shuffles(space: Space, pairs: tuple[Pair, ...]) -> list[Part]:
     """The one factor that multiplies every source to its target."""
     factors = {m // n if m % n == 0 else 0 for n, m in pairs}
     factor = factors.pop()
     if factors or factor not in space.factor:
         return []
-    line = (1, 1, 1, 0, factor)
     mask = sum({mode.bit for mode in space.modes})
-    return [Run(space, pairs, line, range(1, 2), (APART if factor > 1 else 0, mask, mask))]
+    line = (1, 1, 1, 0, factor)
+    marks = (flags_of(space.op, pairs, line, 1), mask, mask)
+    return [Part(space.op, 1, 1, factor, [Run(space, line, range(1, 2), marks)])]

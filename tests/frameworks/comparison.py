@@ -20,7 +20,16 @@ if TYPE_CHECKING:
 
     from tests.frameworks.client import Worker
 
-__all__ = ["PREDICATES", "Verdict", "compare", "disagreements", "ledger", "ours"]
+__all__ = [
+    "PREDICATES",
+    "Verdict",
+    "compare",
+    "example",
+    "explained",
+    "ledger",
+    "ours",
+    "verdicts",
+]
 
 
 class Verdict(NamedTuple):
@@ -34,13 +43,18 @@ class Verdict(NamedTuple):
     screened: bool
 
     @property
+    def refused(self) -> bool:
+        """Whether the framework refused in its own run (not only when it built the layer)."""
+        return self.framework is None and not self.framework_error.startswith("BuildError")
+
+    @property
     def agrees(self) -> bool:
         """Whether both give the same sizes, or both refuse."""
         return self.framework == self.library
 
     def __str__(self) -> str:
-        theirs = self.framework or self.framework_error
-        mine = self.library or self.library_error.splitlines()[0]
+        theirs = self.framework_error if self.framework is None else self.framework
+        mine = self.library_error.splitlines()[0] if self.library is None else self.library
         sizes = tuple(self.configuration["sizes"])
         return f"{text(self.configuration)} on {sizes}: framework {theirs}, deconvcalc {mine}"
 
@@ -55,30 +69,28 @@ def ours(configuration: Configuration) -> tuple[tuple[int, ...] | None, str]:
 
 
 def compare(configuration: Configuration, worker: Worker) -> Verdict:
-    """Ask both sides."""
+    """Ask both sides. A process that dies is no refusal: `lethal` has to list the call."""
     screened = lethal(configuration)
     answer = worker({**configuration, "lethal": screened})
-    library, library_error = ours(configuration)
-    framework = tuple(answer["sizes"]) if answer["ok"] else None
     error = answer.get("error", "")
-    if answer.get("died"):  # an unlisted death is no refusal
+    if answer.get("died"):
         raise AssertionError(f"{text(configuration)} on {configuration['sizes']}: {error}")
+    framework = tuple(answer["sizes"]) if answer["ok"] else None
+    library, library_error = ours(configuration)
     return Verdict(configuration, framework, library, error, library_error, screened)
 
 
-def disagreements(framework: str, layer: str, worker: Worker) -> tuple[list[Verdict], list[Verdict]]:
-    """All verdicts on one layer, and those that no entry of the ledger explains."""
-    verdicts = [compare(call, worker) for call in configurations(framework, layer)]
-    known = [entry for entry in ledger() if (framework, layer) in listed(entry)]
-    apart = [verdict for verdict in verdicts if not verdict.agrees]
-    explained = [
-        verdict
-        for verdict in apart
-        if any(PREDICATES[entry["predicate"]](verdict) for entry in known)
-    ]
-    if len(explained) > len(verdicts) / 100:
-        raise AssertionError(f"the ledger covers {len(explained)} of {len(verdicts)} of {layer}")
-    return verdicts, [verdict for verdict in apart if verdict not in explained]
+def verdicts(framework: str, layer: str, worker: Worker) -> list[Verdict]:
+    """Both answers to all the calls of one layer."""
+    return [compare(call, worker) for call in configurations(framework, layer)]
+
+
+def explained(verdict: Verdict, framework: str, layer: str) -> bool:
+    """Whether an entry of the ledger is about this disagreement."""
+    entries = [entry for entry in ledger() if entry["framework"] == framework]
+    return any(
+        layer in entry["layers"] and PREDICATES[entry["predicate"]](verdict) for entry in entries
+    )
 
 
 @cache
@@ -88,9 +100,17 @@ def ledger() -> tuple[dict[str, Any], ...]:
     return tuple(tomllib.loads(path.read_text(encoding="utf-8"))["entry"])
 
 
-def listed(entry: dict[str, Any]) -> list[tuple[str, str]]:
-    """The layers of an entry, each with its framework."""
-    return [(entry["framework"], layer) for layer in entry["layers"]]
+def example(entry: dict[str, Any], index: int) -> Configuration:
+    """An example of an entry, as a configuration."""
+    written = entry["examples"][index]
+    return {
+        "framework": entry["framework"],
+        "name": written["name"],
+        "args": written.get("args", []),
+        "kwargs": written.get("kwargs", {}),
+        "sizes": written["sizes"],
+        "channels": written["channels"],
+    }
 
 
 def empty_output(verdict: Verdict) -> bool:
@@ -98,25 +118,42 @@ def empty_output(verdict: Verdict) -> bool:
     return verdict.framework is not None and 0 in verdict.framework and verdict.library is None
 
 
+def values(verdict: Verdict) -> list[Any]:
+    """All values in the arguments of a call, out of their tuples."""
+    call = verdict.configuration
+    found = [*call["args"], *call["kwargs"].values()]
+    return [item for value in found for item in (value if isinstance(value, list) else [value])]
+
+
+def taken(verdict: Verdict) -> bool:
+    """Whether the framework takes what this library refuses."""
+    return verdict.framework is not None and verdict.library is None
+
+
 def bool_as_int(verdict: Verdict) -> bool:
     """The framework takes True as 1; here a bool is no number."""
-    configuration = verdict.configuration
-    values = [*configuration["args"], *configuration["kwargs"].values()]
-    taken = verdict.framework is not None and verdict.library is None
-    return taken and any(value is True for value in values)
+    return taken(verdict) and any(value is True for value in values(verdict))
+
+
+def float_as_int(verdict: Verdict) -> bool:
+    """The framework cuts a float off; here it is refused."""
+    return taken(verdict) and any(isinstance(value, float) for value in values(verdict))
 
 
 def long_crop(verdict: Verdict) -> bool:
-    """A circular pad whose crops are longer than the input, made up for by the other side."""
-    sides = verdict.configuration["args"][0]
-    sizes = verdict.configuration["sizes"]
-    crops = [min(before, 0) + min(after, 0) for before, after in zip(*[iter(sides)] * 2, strict=True)]
+    """The crops are longer than the input, and the other side makes up for it."""
+    sides, sizes = values(verdict), verdict.configuration["sizes"]
+    if not taken(verdict) or len(sides) != 2 * len(sizes):
+        return False
+    pairs = zip(sides[::2], sides[1::2], strict=True)
+    crops = [min(before, 0) + min(after, 0) for before, after in pairs]
     return any(n + crop < 0 for n, crop in zip(sizes, reversed(crops), strict=True))
 
 
 PREDICATES: dict[str, Callable[[Verdict], bool]] = {
     "empty output": empty_output,
     "bool as int": bool_as_int,
+    "float as int": float_as_int,
     "long crop": long_crop,
 }
 """What an entry of the ledger may say, by the name it says it with."""

@@ -166,11 +166,10 @@ def torch_empty_transpose(configuration: Configuration) -> bool:
         for index, (name, default) in enumerate(zip(names, defaults, strict=True))
     ]
     values.append(argument(configuration, "dilation", lead + 6, 1))
-    spread = [
-        value * len(configuration["sizes"]) if isinstance(value, list) and len(value) == 1 else value
-        for value in values
+    single = [
+        value[0] if isinstance(value, list) and len(value) == 1 else value for value in values
     ]
-    axes = columns(configuration, *spread)
+    axes = columns(configuration, *single)
     if axes is None:
         return False
     return any((n - 1) * s - 2 * p + d * (k - 1) + e + 1 == 0 for n, k, s, p, e, d in axes)

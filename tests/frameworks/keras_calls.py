@@ -141,8 +141,8 @@ def pool(*names: str) -> Any:
         }
         if draw.chance(0.04):
             parameters["strides"] = None
-        name = f"{draw.choice(names)}{axes}D"
-        return draw.call("keras", name, parameters, draw.sizes(wrong_rank(draw, axes, 0.05), 2, 12), 2)
+        name, rank = f"{draw.choice(names)}{axes}D", wrong_rank(draw, axes, 0.05)
+        return draw.call("keras", name, parameters, draw.sizes(rank, 2, 12), 2)
 
     return pooling
 

@@ -36,7 +36,7 @@ IDENTITIES: dict[str, dict[str, Any]] = {
 
 
 def window(draw: Draw, axes: int, kernel: int, step: int) -> dict[str, Any]:
-    """Kernel and stride of a window, sometimes spoiled; a 1-tuple of a stride stands for all axes."""
+    """Kernel and stride of a window, sometimes spoiled; the stride may be a tuple of one."""
     stride = [draw.whole(1, step)] if draw.chance(0.05) else draw.each(axes, 1, step)
     return {
         "kernel_size": draw.spoiled(draw.each(axes, 1, kernel), axes),
@@ -157,9 +157,7 @@ def lp_pool(draw: Draw, axes: int) -> Configuration:
 def max_unpool(draw: Draw, axes: int) -> Configuration:
     """MaxUnpool1d to MaxUnpool3d, given what the MaxPool with the same window returned."""
     parameters = pool_window(draw, axes)
-    return draw.call(
-        "torch", f"MaxUnpool{axes}d", parameters, draw.sizes(axes, 1, 7), 2
-    )
+    return draw.call("torch", f"MaxUnpool{axes}d", parameters, draw.sizes(axes, 1, 7), 2)
 
 
 MODES = {
@@ -312,7 +310,7 @@ def batch_norm(draw: Draw, axes: int) -> Configuration:
         "track_running_stats": draw.maybe(0.3, True),
     }
     rank = axes + draw.choice([-1, 1]) if draw.chance(0.35) else axes
-    sizes = draw.sizes(rank if rank else 2, 1, 12)
+    sizes = draw.sizes(rank or 2, 1, 12)
     return draw.call("torch", f"BatchNorm{axes}d", parameters, sizes, 2)
 
 

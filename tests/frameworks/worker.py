@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import sys
 from typing import TYPE_CHECKING, Any, TextIO
 
@@ -128,12 +129,15 @@ RUNNERS: dict[str, Callable[[], Run]] = {"torch": torch_runner, "keras": keras_r
 def answer(configuration: dict[str, Any], runs: dict[str, Run]) -> dict[str, Any]:
     """Run one configuration; the first of a framework loads it."""
     framework = configuration["framework"]
-    if framework not in runs:
-        runs[framework] = RUNNERS[framework]()
+    try:
+        if framework not in runs:
+            runs[framework] = RUNNERS[framework]()
+    except Exception as error:  # noqa: BLE001 - a framework that does not load refuses nothing
+        return {"ok": False, "died": True, "error": f"{framework} does not load: {error}"}
     try:
         return {"ok": True, "sizes": runs[framework](configuration)}
     except Exception as error:  # noqa: BLE001 - whatever a framework raises is a refusal
-        text = " ".join(str(error).split())
+        text = " ".join(re.sub(r"\x1b\[\d*m", "", str(error)).split())
         return {"ok": False, "error": f"{type(error).__name__}: {text[:300]}"}
 
 
