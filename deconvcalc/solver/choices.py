@@ -91,6 +91,19 @@ class Choices(Value):
         for part in self.parts:
             yield from clip(part, low, high)
 
+    @classmethod
+    def one(cls, number: int) -> Choices:
+        """The set of one number."""
+        return cls(range(number, number + 1))
+
+    def near(self, number: int, most: int) -> list[int]:
+        """Up to `most` members on either side of a number."""
+        found: list[int] = []
+        for part in self.parts:
+            place = count_to(part, number)
+            found += part[max(place - most, 0) : place + most]
+        return found
+
     def distance(self, number: int) -> int:
         """How far a number lies from the nearest member."""
         best = min(abs(number - self.first), abs(number - self.last))

@@ -72,7 +72,7 @@ def _sides(space: Space, k: int, s: int, d: int) -> Iterator[tuple[int, int]]:
     ke = d * (k - 1) + 1
     for mode in space.modes:
         if mode.kind == "free":
-            top = k // 2 if mode.half else ke - 1
+            top = k // 2 if mode.half else ke - 1 + space.bounds.margin
             pads = space.padding if space.padding is not None else range(top + 1)
             extras: object = (0,)
             if space.transposed:

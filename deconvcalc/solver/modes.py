@@ -111,7 +111,7 @@ def _within(space: Space, mode: Mode, k: int, s: int, d: int, before: int, after
         elif space.bounds.words is not None:  # "valid" in a framework with numbers
             if before:
                 return False
-        elif before >= ke:
+        elif before >= ke + space.bounds.margin:
             return False
     if not space.transposed or space.output_padding is None or not mode.extra:
         return True

@@ -10,7 +10,7 @@ from deconvcalc.layers.base import MOST_AXES, spatial
 from deconvcalc.solver.choices import Choices
 from deconvcalc.values import Value, integer
 
-__all__ = ["BOUNDS", "OPERATIONS", "Bounds", "Query", "Space", "read_query"]
+__all__ = ["BOUNDS", "LEAST", "OPERATIONS", "USED", "Bounds", "Query", "Space", "read_query"]
 
 OPERATIONS = ("conv_transpose", "resize_conv", "pixel_shuffle", "conv", "max_pool", "avg_pool")
 """All operations, those that enlarge first; `any` asks for all of them."""
@@ -20,7 +20,7 @@ BOUNDS = ("kernel_size", "stride", "padding", "output_padding", "dilation", "fac
 
 LEAST = {"kernel_size": 1, "stride": 1, "padding": 0, "output_padding": 0, "dilation": 1, "factor": 1}
 
-_USED = {
+USED = {
     "conv_transpose": {"kernel_size", "stride", "padding", "output_padding", "dilation"},
     "conv": {"kernel_size", "stride", "padding", "dilation"},
     "resize_conv": {"kernel_size", "padding", "dilation", "factor"},
@@ -34,11 +34,12 @@ class Bounds(Value):
     """What one axis may choose from; None is the default of the operation.
 
     `words` are the paddings asked for by name ("same", "valid"). `no_extra` says whether Keras's
-    output_padding=None is among the choices.
+    output_padding=None is among the choices. `margin` is how far the padding may go beyond its
+    default bound.
     """
 
-    __slots__ = (*BOUNDS, "no_extra", "words")
-    _fields = (*BOUNDS, "words", "no_extra")
+    __slots__ = (*BOUNDS, "margin", "no_extra", "words")
+    _fields = (*BOUNDS, "words", "no_extra", "margin")
     kernel_size: Choices | None
     stride: Choices | None
     padding: Choices | None
@@ -47,9 +48,10 @@ class Bounds(Value):
     factor: Choices | None
     words: frozenset[str] | None
     no_extra: bool
+    margin: int
 
     def __init__(self, **fields: Any) -> None:
-        self._set(**{name: fields.get(name) for name in self._fields})
+        self._set(**{name: fields.get(name) for name in self._fields} | {"margin": 0} | fields)
 
     def replace(self, **fields: Any) -> Bounds:
         """The same bounds with some changed."""
@@ -61,7 +63,8 @@ class Space(Value):
 
     Everything is settled here: defaults, and the modes of padding. `kernel_size`, `stride`,
     `dilation` and `factor` are `Choices`; `padding` None is 0..d(k-1), `output_padding` None is
-    all that the framework takes. `kept` holds what was found in it before.
+    all that the framework takes. `free`, `same` and `half` say what its modes have among them;
+    `kept` holds what was found in it before.
     """
 
     __slots__ = (
@@ -70,12 +73,15 @@ class Space(Value):
         "dialects",
         "dilation",
         "factor",
+        "free",
+        "half",
         "kept",
         "kernel_size",
         "modes",
         "op",
         "output_padding",
         "padding",
+        "same",
         "stride",
         "transposed",
     )
@@ -92,6 +98,9 @@ class Space(Value):
     padding: Choices | None
     output_padding: Choices | None
     modes: tuple[Mode, ...]
+    free: bool
+    same: bool
+    half: bool
     kept: dict[Any, Any]
 
     def __init__(
@@ -117,6 +126,9 @@ class Space(Value):
         )
         if resize and bounds.stride and 1 not in bounds.stride:
             self._set(modes=())  # its convolution has no other stride
+        kinds = {mode.kind for mode in self.modes}
+        half = any([mode.half for mode in self.modes if mode.kind == "free"])
+        self._set(free="free" in kinds, same="same" in kinds, half=half)
 
     def described(self) -> dict[str, str]:
         """The bounds in effect, for people and records."""
@@ -131,7 +143,7 @@ class Space(Value):
         shown["output_padding"] = ",".join(extra) or "all"
         shown["dilation"] = str(self.dilation)
         shown["factor"] = str(self.factor)
-        return {name: shown[name] for name in BOUNDS if name in _USED[self.op]}
+        return {name: shown[name] for name in BOUNDS if name in USED[self.op]}
 
 
 def _modes(dialect: Dialect, op: str, bounds: Bounds, ceil_mode: bool) -> list[Mode]:
@@ -176,6 +188,18 @@ class Query(Value):
 
     def __hash__(self) -> int:
         return hash((self.targets, self.sources, self.ops, self.dialect))
+
+    def replaced(self, **fields: Any) -> Query:
+        """The same question with some fields changed."""
+        return Query(**dict(zip(self._fields, self._values(), strict=True)) | fields)
+
+    def in_dialects(self, name: str, dialects: tuple[Dialect, ...]) -> Query:
+        """The same question in other dialects."""
+        spaces = {
+            op: tuple([Space(op, dialects, space.bounds, space.ceil_mode) for space in axes])
+            for op, axes in self.spaces.items()
+        }
+        return self.replaced(dialect=name, spaces=spaces)
 
     def sized(self, target: int, source: int) -> Query:
         """The same question about other sizes of one axis."""
@@ -385,7 +409,7 @@ def _check_use(
 ) -> None:
     """Refuse a bound that means nothing for the operation: it would be dropped in silence."""
     for name, value in bounds.items():
-        if value is None or any(name in _USED[op] for op in ops):
+        if value is None or any(name in USED[op] for op in ops):
             continue
         if name == "stride" and ops == ("resize_conv",):
             if all(1 in (b.stride or ()) for b in per_axis):
@@ -395,7 +419,7 @@ def _check_use(
                 rule="stride",
                 hint="Bound factor instead: it says how much the resize enlarges.",
             )
-        takes = ", ".join([n for n in BOUNDS if n in _USED[ops[0]]])
+        takes = ", ".join([n for n in BOUNDS if n in USED[ops[0]]])
         raise QueryError(f"{ops[0]} has no {name}", rule=name, hint=f"It takes {takes}.")
     if ceil_mode and not any(op in ("max_pool", "avg_pool") for op in ops):
         raise QueryError(f"{ops[0]} has no ceil_mode", rule="ceil_mode", hint="Pools have it.")

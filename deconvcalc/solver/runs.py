@@ -10,6 +10,7 @@ whatever the sizes. Its marks (holes, overlap, modes ...) change at a few kernel
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from math import gcd
 
 from deconvcalc import placement
@@ -26,6 +27,7 @@ __all__ = [
     "Part",
     "Run",
     "aligned_skews",
+    "exists",
     "find_runs",
     "flags_of",
     "misaligned",
@@ -41,6 +43,9 @@ Line = tuple[int, int, int, int, int]
 
 MOST_LINES = 200_000
 """How many runs, strides and values of v a question may spread over."""
+
+MOST_TRIES = 2_000
+"""How many strides and v are tried for a first answer."""
 
 MOST_KEPT = 10_000
 """How many parts are kept with a space."""
@@ -239,23 +244,34 @@ def find_runs(space: Space, pairs: tuple[Pair, ...]) -> Found:
     Raises:
         QueryError: more strides, dilations and output paddings than can be gone through.
     """
-    if not space.modes:
-        return Found(pairs, [])
-    if space.op == "pixel_shuffle":
-        return Found(pairs, _shuffles(space, pairs))
     parts: list[Part] = []
     budget = MOST_LINES
+    for part in _parts(space, pairs):
+        budget -= 1 + len(part.runs)
+        if budget < 0:
+            raise _too_wide(space)
+        if part.runs:
+            parts.append(part)
+    return Found(pairs, parts)
+
+
+def exists(space: Space, pairs: tuple[Pair, ...]) -> bool:
+    """Whether there is any answer; gives up, and says no, after `MOST_TRIES` strides and v."""
+    return any(part.runs for part in islice(_parts(space, pairs), MOST_TRIES))
+
+
+def _parts(space: Space, pairs: tuple[Pair, ...]) -> Iterator[Part]:
+    """The parts of a space, one for each factor, stride and v that may have answers."""
+    if not space.modes:
+        return
+    if space.op == "pixel_shuffle":
+        yield from _shuffles(space, pairs)
+        return
     for factor in _factors(space, pairs):
         wide = pairs if factor == 1 else tuple([(n * factor, m) for n, m in pairs])
         for s in _strides(space, wide):
             for v in _left(space, wide, s):
-                part = _part(space, wide, s, v, factor)
-                budget -= 1 + len(part.runs)
-                if budget < 0:
-                    raise _too_wide(space)
-                if part.runs:
-                    parts.append(part)
-    return Found(pairs, parts)
+                yield _part(space, wide, s, v, factor)
 
 
 def _part(space: Space, wide: tuple[Pair, ...], s: int, v: int, factor: int) -> Part:
@@ -291,6 +307,13 @@ def _too_wide(space: Space) -> QueryError:
     )
 
 
+def _most_padding(space: Space, kernel: int) -> int:
+    """The most that 2*before can exceed ke by, and 1 more."""
+    if space.padding is not None:
+        return 2 * space.padding.last
+    return kernel + 2 * space.bounds.margin
+
+
 def _factors(space: Space, pairs: tuple[Pair, ...]) -> Iterator[int]:
     """The upsampling factors that leave the convolution something to do."""
     if space.op != "resize_conv":
@@ -298,7 +321,7 @@ def _factors(space: Space, pairs: tuple[Pair, ...]) -> Iterator[int]:
         return
     # The convolution has v = n*f - m + 1, with 1 - pads <= v <= ke.
     kernel = space.dilation.last * (space.kernel_size.last - 1) + 1
-    pads = kernel if space.padding is None else 2 * space.padding.last
+    pads = _most_padding(space, kernel)
     low = max([-(-(m - pads) // n) for n, m in pairs])
     high = min([(m + kernel - 1) // n for n, m in pairs])
     yield from space.factor.between(max(low, 1), high)
@@ -308,7 +331,7 @@ def _strides(space: Space, pairs: tuple[Pair, ...]) -> Iterator[int]:
     """The strides that can answer at all: the others ask for a v that no kernel reaches."""
     low, high = 1, space.stride.last
     kernel = space.dilation.last * (space.kernel_size.last - 1) + 1
-    pads = kernel if space.padding is None else 2 * space.padding.last
+    pads = _most_padding(space, kernel)
     for n, m in pairs:
         if space.transposed and n > 1:
             # m = (n - 1)*s + v with v >= 1 - pads, and v <= ke + max(s, d) - 1
@@ -338,14 +361,11 @@ def _left(space: Space, pairs: tuple[Pair, ...], s: int) -> Iterable[int]:
 
 def _skews(space: Space, s: int, d: int) -> Iterator[int]:
     """The values of before - after in any mode of the space."""
-    if not space.transposed:
-        yield 0
-        if any(mode.kind == "same" for mode in space.modes):
-            yield -1
-        return
     yield 0
-    if any(mode.kind == "same" for mode in space.modes):
+    if space.same:
         yield -1
+    if not space.transposed:
+        return
     free = [mode for mode in space.modes if mode.kind == "free"]
     top = max([max(s, d) if mode.lax else s for mode in free], default=s) - 1
     extra = space.output_padding
@@ -392,15 +412,15 @@ def _masks(space: Space, wide: tuple[Pair, ...], line: Line, k: int) -> tuple[in
 
 def _kernels(space: Space, line: Line) -> Iterator[range]:
     """The kernels along a line whose `before` is a whole number of at least 1, within the bounds."""
-    s, d, v, skew, _ = line
-    free = any(mode.kind == "free" for mode in space.modes) and _free_skew(space, s, d, skew)
-    same = skew in (0, -1) and any(mode.kind == "same" for mode in space.modes)
+    _, d, v, skew, _ = line
+    free = space.free and _free_skew(space, skew)
+    same = space.same and (skew == 0 or skew == -1)
     if not free and not same:
         return
     # ke = 2*before + v - skew, so d*(k - 1) = 2*before + base
     base = v - skew - 1
     numbers = space.padding.parts if space.padding is not None else (None,)
-    half = any(mode.half for mode in space.modes if mode.kind == "free")
+    half = space.half
     for pads in numbers:
         step, first = (1, 1) if pads is None else (pads.step, pads[0])
         found = solve_congruence(d, base + 2 * first, 2 * step)
@@ -410,7 +430,7 @@ def _kernels(space: Space, line: Line) -> Iterator[range]:
         low = -(-(base + 2 * max(first, 1)) // d) + 1
         if pads is None:
             # The default bound, before <= ke - 1. Keras's own rule keeps it too.
-            low = max(low, -(-(-base) // d) + 1)
+            low = max(low, -(-(-base - 2 * space.bounds.margin) // d) + 1)
         for part in space.kernel_size.parts:
             high = part[-1] if pads is None else (base + 2 * pads[-1]) // d + 1
             kernels = meet(clip(part, max(low, 1), high), residue + 1, period)
@@ -418,7 +438,7 @@ def _kernels(space: Space, line: Line) -> Iterator[range]:
             yield from _halves(kernels, d, base) if half and (d > 1 or not same) else (kernels,)
 
 
-def _free_skew(space: Space, s: int, d: int, skew: int) -> bool:
+def _free_skew(space: Space, skew: int) -> bool:
     if not space.transposed:
         return skew == 0
     extra = space.output_padding
