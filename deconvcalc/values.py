@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 if TYPE_CHECKING:
     from typing import Self
 
-__all__ = ["Value", "field_name", "integer"]
+__all__ = ["MOST_AXES", "Value", "field_name", "integer", "spatial"]
+
+MOST_AXES = 3
+"""Layers have 1 to this many spatial axes."""
 
 V = TypeVar("V", bound="Value")
 
@@ -87,3 +90,16 @@ def integer(value: Any) -> int | None:
 def field_name(name: str) -> str:
     """A parameter's name as a person reads it: `kernel_size` is "kernel size"."""
     return name.replace("_", " ")
+
+
+def spatial(size: Any) -> tuple[Any, ...] | None:
+    """The sizes of a tuple, a list or a `torch.Size`, or None where `size` is one size.
+
+    Raises:
+        TypeError: text, a set or anything else that has no order of axes.
+    """
+    if isinstance(size, (tuple, list)):
+        return tuple(size)
+    if isinstance(size, (str, bytes, set, dict)):
+        raise TypeError(f"a size is an int or a tuple of ints, not {size!r}")
+    return None

@@ -480,7 +480,7 @@ def test_progressions(start: int, stop: int | None, step: int) -> None:
 
 
 def names() -> dict[str, Any]:
-    """What a person has who typed `from deconvcalc import *`, without the rooms that run queries."""
+    """The public names with a capital letter, but those of the solver."""
     return {
         name: getattr(dc, name) for name in dir(dc) if name[0].isupper() and "nswer" not in name
     }
@@ -758,7 +758,7 @@ def test_a_size_that_is_asked_for(n: int, k: int, s: int, size: int, split: str 
     before=st.integers(-2, 12),
     m=st.integers(1, 30),
 )
-@settings(max_examples=600)
+@settings(max_examples=400)
 def test_holes(n: int, k: int, s: int, d: int, before: int, m: int) -> None:
     met = taps(n, k, s, d)
     expected = any(place not in met for place in range(before, before + m))
@@ -783,7 +783,7 @@ def test_tap_counts(k: int, s: int, d: int) -> None:
     before=st.integers(-3, 12),
     m=st.integers(1, 14),
 )
-@settings(max_examples=600)
+@settings(max_examples=400)
 def test_blind_windows(n: int, k: int, s: int, d: int, before: int, m: int) -> None:
     seen = [any(0 <= i * s - before + q * d < n for q in range(k)) for i in range(m)]
     assert placement.blind(n, m, k, s, d, before) is (not all(seen))

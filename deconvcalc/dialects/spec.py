@@ -7,11 +7,14 @@ knows nothing of the solver but the `Mode`s in which it lets a window be padded.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from deconvcalc.errors import DialectError
-from deconvcalc.layers import Layer
 from deconvcalc.values import Value, integer
+
+if TYPE_CHECKING:
+    from deconvcalc.layers import Layer
 
 __all__ = ["REQUIRED", "Call", "Dialect", "Given", "Mode", "Placed", "alike", "calls", "keywords"]
 
@@ -117,7 +120,6 @@ class Dialect(Value):
         name: its short name, as on the command line.
         title: its name for people.
         prefixes: the modules whose attributes are its calls: "nn" in `nn.Conv2d`.
-        calls: its calls by name.
         modes: for each operation of the solver, the ways to pad.
         stride_with_dilation: whether a layer may have both above 1 (on any axes).
         pool_dilation: whether a max pool may be dilated.
@@ -125,7 +127,6 @@ class Dialect(Value):
     """
 
     __slots__ = (
-        "calls",
         "modes",
         "name",
         "pool_dilation",
@@ -138,7 +139,6 @@ class Dialect(Value):
         "name",
         "title",
         "prefixes",
-        "calls",
         "modes",
         "stride_with_dilation",
         "pool_dilation",
@@ -147,7 +147,6 @@ class Dialect(Value):
     name: str
     title: str
     prefixes: frozenset[str]
-    calls: Mapping[str, Call]
     modes: Mapping[str, tuple[Mode, ...]]
     stride_with_dilation: bool
     pool_dilation: bool
@@ -159,15 +158,21 @@ class Dialect(Value):
         name: str,
         title: str,
         prefixes: frozenset[str],
-        calls: Mapping[str, Call],
         modes: Mapping[str, tuple[Mode, ...]],
         stride_with_dilation: bool,
         pool_dilation: bool,
         spell: Callable[[str, tuple[Placed, ...], Mode], dict[str, Any]],
     ) -> None:
-        self._set(name=name, title=title, prefixes=prefixes, calls=calls, modes=modes)
+        self._set(name=name, title=title, prefixes=prefixes, modes=modes)
         self._set(stride_with_dilation=stride_with_dilation, pool_dilation=pool_dilation)
         self._set(spell=spell)
+
+    @property
+    def calls(self) -> Mapping[str, Call]:
+        """Its calls by name. The tables are large, and only text needs them."""
+        module = import_module(f"deconvcalc.dialects.{self.name}_calls")
+        table: Mapping[str, Call] = module.CALLS
+        return table
 
 
 class Given:
@@ -221,7 +226,9 @@ class Given:
         whole = tuple([number for number in numbers if number is not None and number >= least])
         if len(whole) != len(items) or len(items) != self.axes:
             need = f"must be an int of at least {least}"
-            raise self.refuse(name, need if self.axes == 1 else f"{need}, or a tuple of {self.axes}")
+            raise self.refuse(
+                name, need if self.axes == 1 else f"{need}, or a tuple of {self.axes}"
+            )
         return whole
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 from deconvcalc.algebra import certain, equal, is_array, is_expression
 from deconvcalc.errors import DeconvcalcError, LayerError, SizeError
 from deconvcalc.sizemap import SizeMap
-from deconvcalc.values import Value, integer
+from deconvcalc.values import MOST_AXES, integer, spatial, Value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -16,10 +16,9 @@ if TYPE_CHECKING:
 
     from deconvcalc.formulas import Formula
 
-__all__ = ["Arguments", "Explicit", "Layer", "Padding", "Same", "ToSize", "picker", "spatial"]
+__all__ = ["Arguments", "Explicit", "Layer", "Padding", "Same", "ToSize", "picker"]
 
 T = TypeVar("T")
-MOST_AXES = 3
 
 
 class Explicit(Value):
@@ -478,19 +477,6 @@ def picker(axis: int) -> Callable[[Any], Any]:
 
 def _rebuild(kind: type[Layer], values: tuple[Any, ...]) -> Layer:
     return kind(**dict(zip(kind._fields, values, strict=True)))
-
-
-def spatial(size: Any) -> tuple[Any, ...] | None:
-    """The sizes of a tuple, a list or a `torch.Size`, or None where `size` is one size.
-
-    Raises:
-        TypeError: text, a set or anything else that has no order of axes.
-    """
-    if isinstance(size, (tuple, list)):
-        return tuple(size)
-    if isinstance(size, (str, bytes, set, dict)):
-        raise TypeError(f"a size is an int or a tuple of ints, not {size!r}")
-    return None
 
 
 def _scalar(size: Any) -> Any:

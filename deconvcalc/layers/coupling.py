@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from deconvcalc.algebra import equal, is_array
 from deconvcalc.errors import DeconvcalcError, LayerError
 from deconvcalc.formulas import Formula
-from deconvcalc.layers.base import Arguments, Explicit, Layer, picker, spatial
+from deconvcalc.layers.base import Arguments, Explicit, Layer, picker
 from deconvcalc.layers.windows import Windowed
-from deconvcalc.values import integer
+from deconvcalc.values import integer, spatial
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -5,27 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from math import prod
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from deconvcalc.dialects import DIALECTS
 from deconvcalc.dialects.spec import alike
 from deconvcalc.errors import QueryError
-from deconvcalc.layers import (
-    AvgPool,
-    Conv,
-    ConvTranspose,
-    Explicit,
-    Layer,
-    MaxPool,
-    PixelShuffle,
-    Upsample,
-)
 from deconvcalc.placement import tap_counts
 from deconvcalc.sizemap import Progression
 from deconvcalc.solver import runs as marks
 from deconvcalc.solver.modes import BITS
 from deconvcalc.solver.query import Query
 from deconvcalc.solver.ranking import Pick, Ranked, one_layer
+
+if TYPE_CHECKING:
+    from deconvcalc.layers import Layer
 
 __all__ = ["Answer", "Answers"]
 
@@ -206,6 +199,16 @@ class Answer:
     @cached_property
     def layers(self) -> tuple[Layer, ...]:
         """The canonical layers, first to last, with their padding written out."""
+        from deconvcalc.layers import (
+            AvgPool,
+            Conv,
+            ConvTranspose,
+            Explicit,
+            MaxPool,
+            PixelShuffle,
+            Upsample,
+        )
+
         rules = [Explicit(before, after) for before, after in self.sides]
         window: dict[str, Any] = {"kernel_size": self.kernel_size, "axes": self.axes}
         if self.op != "pixel_shuffle":
@@ -408,6 +411,8 @@ class Answers(Sequence[Answer]):
         if isinstance(item, Answer):
             item = item.layers
         layers = item if isinstance(item, tuple) else (item,)
+        from deconvcalc.layers import Layer
+
         if not layers or not all(isinstance(layer, Layer) for layer in layers):
             return False
         if not isinstance(self._ranked, Ranked):

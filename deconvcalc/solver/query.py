@@ -6,9 +6,8 @@ from typing import Any
 
 from deconvcalc.dialects import DIALECTS, Dialect, Mode
 from deconvcalc.errors import QueryError
-from deconvcalc.layers.base import MOST_AXES, spatial
 from deconvcalc.solver.choices import Choices
-from deconvcalc.values import Value, integer
+from deconvcalc.values import MOST_AXES, Value, integer, spatial
 
 __all__ = ["BOUNDS", "LEAST", "OPERATIONS", "USED", "Bounds", "Query", "Space", "read_query"]
 
@@ -129,6 +128,11 @@ class Space(Value):
         kinds = {mode.kind for mode in self.modes}
         half = any([mode.half for mode in self.modes if mode.kind == "free"])
         self._set(free="free" in kinds, same="same" in kinds, half=half)
+
+    def top_skew(self, s: int, d: int) -> int:
+        """The largest output_padding of a transposed window in any mode of the space."""
+        lax = any([mode.lax for mode in self.modes if mode.kind == "free"])
+        return (max(s, d) if lax else s) - 1
 
     def described(self) -> dict[str, str]:
         """The bounds in effect, for people and records."""

@@ -88,15 +88,13 @@ def explain(query: Query) -> Reason:
     nearest = _nearest(query)
     names = [name for name in BOUNDS if any(name in USED[op] for op in query.ops)]
     for count in range(1, len(names) + 1):
-        found = [
-            (distance, chosen)
-            for chosen in combinations(_easiest_first(names), count)
-            if (distance := _distance(query, chosen)) is not None
-        ]
-        if found:
-            distance, chosen = min(found, key=lambda item: item[0])
-            wider = _widened(query, chosen, distance)
-            return _bounds_reason(query, chosen, distance, wider, nearest)
+        best: tuple[int, tuple[str, ...]] | None = None
+        for chosen in combinations(_easiest_first(names), count):
+            distance = _distance(query, chosen, best[0] - 1 if best else None)
+            if distance is not None:
+                best = distance, chosen
+        if best is not None:
+            return _bounds_reason(query, best[1], best[0], nearest)
     return _rule_reason(query, nearest)
 
 
@@ -236,15 +234,21 @@ def settled(space: Space) -> Bounds:
     )
 
 
-def _distance(query: Query, names: tuple[str, ...]) -> int | None:
-    """The least radius by which all of these bounds must be widened; None where none helps."""
+def _distance(query: Query, names: tuple[str, ...], most: int | None) -> int | None:
+    """The least radius by which all of these bounds must be widened; None where none helps.
+
+    `most` is the largest that is of interest.
+    """
     farthest = FARTHEST if query.sources is not None else FARTHEST_INPUTS
-    radius = 1
-    while not _solvable(_widened(query, names, radius)):
-        radius *= 2
-        if radius > farthest:
+    farthest = farthest if most is None else most
+    if farthest < 1 or _solvable(_widened(query, names, farthest)) is False:
+        return None
+    low, high = 0, 1
+    while not (found := _solvable(_widened(query, names, high))):
+        # What is tried first is the smallest: where that took all tries, more room adds nothing.
+        if found is None or high >= farthest:
             return None
-    low, high = radius // 2, radius
+        low, high = high, min(2 * high, farthest)
     while high - low > 1:
         middle = (low + high) // 2
         if _solvable(_widened(query, names, middle)):
@@ -290,23 +294,33 @@ def _wider_extra(bounds: Bounds, radius: int) -> Bounds:
     return bounds.replace(output_padding=bounds.output_padding.widened(radius, 0))
 
 
-def _solvable(query: Query) -> bool:
+def _solvable(query: Query) -> bool | None:
+    """Whether there is an answer; None where the search for one was given up."""
+    result: bool | None = False
     for op in query.ops:
-        spaces = query.spaces[op]
-        if all(_group_solvable(spaces[group[0]], query, group) for group in query.groups):
-            if len(query.groups) == 1:
-                return True
-            from deconvcalc.solver import answer
-
-            try:
-                if answer(query).count:
-                    return True
-            except QueryError:
-                return True  # so many that they could not be gone through
-    return False
+        found = _op_solvable(query, op)
+        if found:
+            return True
+        result = None if found is None else result
+    return result
 
 
-def _group_solvable(space: Space, query: Query, group: tuple[int, ...]) -> bool:
+def _op_solvable(query: Query, op: str) -> bool | None:
+    for group in query.groups:
+        found = _group_solvable(query.spaces[op][group[0]], query, group)
+        if not found:
+            return found
+    if len(query.groups) == 1:
+        return True
+    from deconvcalc.solver import answer
+
+    try:
+        return answer(query.replaced(ops=(op,))).count > 0
+    except QueryError:
+        return True  # so many that they could not be gone through
+
+
+def _group_solvable(space: Space, query: Query, group: tuple[int, ...]) -> bool | None:
     if query.sources is None:
         try:
             return bool(find_inputs(space, tuple([query.targets[i] for i in group])).total)
@@ -319,12 +333,12 @@ def _group_solvable(space: Space, query: Query, group: tuple[int, ...]) -> bool:
 
 
 def _bounds_reason(
-    query: Query, names: tuple[str, ...], distance: int, wider: Query, nearest: tuple[Any, Any]
+    query: Query, names: tuple[str, ...], distance: int, nearest: tuple[Any, Any]
 ) -> Reason:
     from deconvcalc.solver import answer
 
     try:
-        best = answer(wider).best
+        best = answer(_widened(query, names, distance)).best
     except QueryError:
         best = None
     shown = " and ".join([f"{field_name(name)} {_bound_text(query, name)}" for name in names])

@@ -10,7 +10,6 @@ whatever the sizes. Its marks (holes, overlap, modes ...) change at a few kernel
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from itertools import islice
 from math import gcd
 
 from deconvcalc import placement
@@ -45,7 +44,7 @@ MOST_LINES = 200_000
 """How many runs, strides and values of v a question may spread over."""
 
 MOST_TRIES = 2_000
-"""How many strides and v are tried for a first answer."""
+"""How many lines are tried for a first answer."""
 
 MOST_KEPT = 10_000
 """How many parts are kept with a space."""
@@ -255,9 +254,29 @@ def find_runs(space: Space, pairs: tuple[Pair, ...]) -> Found:
     return Found(pairs, parts)
 
 
-def exists(space: Space, pairs: tuple[Pair, ...]) -> bool:
-    """Whether there is any answer; gives up, and says no, after `MOST_TRIES` strides and v."""
-    return any(part.runs for part in islice(_parts(space, pairs), MOST_TRIES))
+def exists(space: Space, pairs: tuple[Pair, ...]) -> bool | None:
+    """Whether there is any answer; None after `MOST_TRIES` lines without one."""
+    if not space.modes:
+        return False
+    if space.op == "pixel_shuffle":
+        return bool(_shuffles(space, pairs))
+    tries = 0
+    runs: list[Run] = []
+    for factor in _factors(space, pairs):
+        wide = tuple([(n * factor, m) for n, m in pairs])
+        for s in _strides(space, wide):
+            for v in _left(space, wide, s):
+                for d in space.dilation:
+                    for skew in _skews(space, s, d, v):
+                        _add_line(runs, space, wide, (s, d, v, skew, factor))
+                        tries += 1
+                        if runs:
+                            return True
+                        if tries >= MOST_TRIES:
+                            return None
+                if tries >= MOST_TRIES:
+                    return None
+    return False
 
 
 def _parts(space: Space, pairs: tuple[Pair, ...]) -> Iterator[Part]:
@@ -287,7 +306,7 @@ def _part(space: Space, wide: tuple[Pair, ...], s: int, v: int, factor: int) -> 
                 return kept
     runs: list[Run] = []
     for d in space.dilation:
-        for skew in _skews(space, s, d):
+        for skew in _skews(space, s, d, v):
             _add_line(runs, space, wide, (s, d, v, skew, factor))
     part = Part(space.op, s, v, factor, runs)
     if key is not None:
@@ -343,6 +362,11 @@ def _strides(space: Space, pairs: tuple[Pair, ...]) -> Iterator[int]:
             if steps > 0:
                 high = min(high, (n + pads) // steps)
             low = max(low, -(-(n - kernel + 1) // m))
+    if space.transposed and len({n for n, _ in pairs}) > 1:
+        # Two inputs that are spread alike: their outputs lie as far apart as s times the inputs.
+        (n, m), (other_n, other_m) = pairs[0], next(p for p in pairs if p[0] != pairs[0][0])
+        s, rest = divmod(other_m - m, other_n - n)
+        low, high = (max(low, s), min(high, s)) if rest == 0 else (1, 0)
     return space.stride.between(low, high)
 
 
@@ -359,21 +383,23 @@ def _left(space: Space, pairs: tuple[Pair, ...], s: int) -> Iterable[int]:
     return sorted({*range(low + s - 1, high + s), *range(s + 1)}, reverse=True)
 
 
-def _skews(space: Space, s: int, d: int) -> Iterator[int]:
+def _skews(space: Space, s: int, d: int, v: int) -> Iterator[int]:
     """The values of before - after in any mode of the space."""
     yield 0
     if space.same:
         yield -1
     if not space.transposed:
         return
-    free = [mode for mode in space.modes if mode.kind == "free"]
-    top = max([max(s, d) if mode.lax else s for mode in free], default=s) - 1
+    # ke = 2*before + v - skew must lie within reach.
+    kernel = d * (space.kernel_size.last - 1) + 1
+    low = max(1, v - kernel)
+    high = min(space.top_skew(s, d), v - 1 + _most_padding(space, kernel))
     extra = space.output_padding
-    if extra is None or len(free) < len(space.modes):
+    if extra is None or len(space.modes) > space.free:
         # Keras names the skew by the size that it keeps, so every one up to s - 1 may be meant.
-        yield from range(1, top + 1)
+        yield from range(low, high + 1)
     else:
-        yield from extra.between(1, top)
+        yield from extra.between(low, high)
 
 
 def _add_line(runs: list[Run], space: Space, wide: tuple[Pair, ...], line: Line) -> None:
