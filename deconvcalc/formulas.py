@@ -61,15 +61,24 @@ class Formula(Value):
 
     def slacks(self, n: Size) -> Iterator[tuple[str, Size]]:
         """The rules, named, each as a number that is at least 0 where the rule holds."""
-        yield "the input has at least 1 element", n - 1
+        yield _enough(n, 1)
 
     def letters(self) -> dict[str, Any]:
         """What the letters of `text` stand for."""
         return {}
 
+    def steps(self, n: int) -> list[str]:  # noqa: ARG002  # for those that override it
+        """The formula with numbers, worked out step by step, without the result."""
+        return []
+
     def dropped(self, n: int) -> int:  # noqa: ARG002  # for those that override it
         """What the floor of the formula drops at n: the remainder of its division."""
         return 0
+
+
+def _enough(n: Size, least: int) -> tuple[str, Size]:
+    elements = "1 element" if least == 1 else f"{least} elements"
+    return f"the input has at least {elements}", n - least
 
 
 def _room_to_pad(n: Size, before: int, after: int, fill: str) -> Iterator[tuple[str, Size]]:
@@ -93,17 +102,20 @@ class Window(Formula):
     With `ceil_mode` a last window may hang over the end if it starts inside the input or its
     leading padding. The closed form agrees with torch's loop and with ONNX Runtime.
 
-    `fill` is what fills the padding: "constant", "reflect", "replicate" or "circular".
+    `fill` is what fills the padding: "constant", "reflect", "replicate" or "circular". `least`
+    bounds the input.
     """
 
-    __slots__ = ("after", "before", "ceil_mode", "fill", "kernel", "stride")
-    _fields = ("kernel", "stride", "before", "after", "ceil_mode", "fill")
+    __slots__ = ("after", "before", "ceil_mode", "fill", "kernel", "least", "stride")
+    _fields = ("kernel", "stride", "before", "after", "ceil_mode", "fill", "least")
+    text_of_floor: ClassVar[str] = "floor((n + before + after - ke) / s) + 1"
     kernel: int
     stride: int
     before: int
     after: int
     ceil_mode: bool
     fill: str
+    least: int
 
     def __init__(
         self,
@@ -113,16 +125,17 @@ class Window(Formula):
         after: int,
         ceil_mode: bool = False,
         fill: str = "constant",
+        least: int = 1,
     ) -> None:
         self._set(kernel=kernel, stride=stride, before=before, after=after)
-        self._set(ceil_mode=ceil_mode, fill=fill)
+        self._set(ceil_mode=ceil_mode, fill=fill, least=least)
 
     @property
     def text(self) -> str:  # type: ignore[override]  # depends on ceil_mode
         """The formula in the field's letters."""
         if self.ceil_mode:
             return "floor((n + before + s - 1 + min(s + after - ke, 0)) / s)"
-        return "floor((n + before + after - ke) / s) + 1"
+        return self.text_of_floor
 
     def letters(self) -> dict[str, Any]:
         """What the letters of `text` stand for."""
@@ -140,12 +153,19 @@ class Window(Formula):
 
     def slacks(self, n: Size) -> Iterator[tuple[str, Size]]:
         """The input, and the window, must have room."""
-        yield from super().slacks(n)
+        yield _enough(n, self.least)
         if self.ceil_mode:
             yield "one window starts inside the padded input", self._span(n) - self.stride
         else:
             yield "the window fits into the padded input", self._span(n)
         yield from _room_to_pad(n, self.before, self.after, self.fill)
+
+    def steps(self, n: int) -> list[str]:
+        """The division, and its floor."""
+        span = self._span(n)
+        if self.ceil_mode:
+            return [f"floor({span} / {self.stride})"]
+        return [f"floor({span} / {self.stride}) + 1", f"{span // self.stride} + 1"]
 
     def dropped(self, n: int) -> int:
         """How many elements at the end of the padded input no window reads.
@@ -177,7 +197,7 @@ class SameWindow(Formula):
         return ceil_div(n, self.stride)
 
     def pads(self, n: Size) -> tuple[Size, Size]:
-        """The padding before and after at input size n; an odd one goes to the end, or the start."""
+        """The padding before and after at input size n; an odd one goes to the end or start."""
         total = smax((self.size(n) - 1) * self.stride + self.kernel - n, 0)
         less = total // 2
         return (total - less, less) if self.lower else (less, total - less)
@@ -207,6 +227,10 @@ class Spread(Formula):
     def full(self, n: Size) -> Size:
         """The length before any crop."""
         return (n - 1) * self.stride + self.kernel
+
+    def steps(self, n: int) -> list[str]:
+        """The full length, and the crops."""
+        return [f"{self.full(n)} - {self.before} - {self.after}".replace("- -", "+ ")]
 
     def size(self, n: Size) -> Size:
         """What the crops leave."""
@@ -250,7 +274,7 @@ class SpreadTo(Spread):
 
     def slacks(self, n: Size) -> Iterator[tuple[str, Size]]:
         """The size asked for must be within reach of n."""
-        yield "the input has at least 1 element", n - 1
+        yield _enough(n, 1)
         natural = super().size(n)
         if self.room[0] is not None:
             yield "the size asked for is not too small", self.target + self.room[0] - natural
@@ -370,8 +394,7 @@ class Shifted(Formula):
 
     def slacks(self, n: Size) -> Iterator[tuple[str, Size]]:
         """Something must be left, and the padding must find values to repeat."""
-        elements = "1 element" if self.least == 1 else f"{self.least} elements"
-        yield f"the input has at least {elements}", n - self.least
+        yield _enough(n, self.least)
         yield "at least 1 element is left", self.size(n) - 1
         yield from _room_to_pad(n, self.before, self.after, self.fill)
 
@@ -381,7 +404,7 @@ class Sliced(Formula):
 
     __slots__ = ("start", "step", "stop")
     _fields = ("start", "stop", "step")
-    text = "ceil((min(n, stop) - start) / step)"
+    text = "ceil((end - begin) / step)"
     start: int
     stop: int | None
     step: int
@@ -391,7 +414,15 @@ class Sliced(Formula):
 
     def letters(self) -> dict[str, Any]:
         """What the letters of `text` stand for."""
-        return {"start": self.start, "stop": self.stop, "step": self.step}
+        end = "n" if self.stop is None else f"min(n, {self.stop})"
+        begin = f"max(n - {-self.start}, 0)" if self.start < 0 else str(self.start)
+        if self.stop is not None and self.stop < 0:
+            end = f"n - {-self.stop}"
+        return {"begin": begin, "end": end, "step": self.step}
+
+    def steps(self, n: int) -> list[str]:
+        """The ends as numbers."""
+        return [f"ceil(({self._end(n)} - {self._begin(n)}) / {self.step})"]
 
     def _end(self, n: Size) -> Size:
         if self.stop is None:

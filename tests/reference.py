@@ -24,7 +24,9 @@ __all__ = [
     "Window",
     "facts",
     "key",
+    "axis_calls",
     "place",
+    "ranked",
     "solve",
     "styles",
 ]
@@ -409,14 +411,15 @@ def _step(op: str, window: Window) -> int:
     return window.factor if op in ("resize_conv", "pixel_shuffle") else window.stride
 
 
-def written_by(framework: str, layer: Layer, inputs: Iterable[tuple[int, ...]], ceil: bool) -> bool:
+def written_by(
+    question: Question, framework: str, layer: Layer, inputs: set[tuple[int, ...]]
+) -> bool:
     """Whether one call of a framework is this layer, for all of these inputs."""
-    op = layer.op
+    op, ceil = layer.op, question.ceil_mode
     if not _together(op, framework, layer.windows):
         return False
     if layer.counted is not None and layer.counted != (framework == "torch"):
         return False
-    inputs = list(inputs)
     if op == "pixel_shuffle":
         return framework == "torch"
     return any(
@@ -452,7 +455,6 @@ def facts(question: Question, layer: Layer, inputs: set[tuple[int, ...]]) -> Fac
         for axis in range(len(windows))
         for n in sorted({sizes[axis] for sizes in inputs})
     ]
-    exempt = ENLARGING  # one input that is enlarged has no place to be shifted from
     shifts = [(n, largest_shift(op, window, n, m)) for window, n, m in each]
     taps: set[int] = set()
     for group in question.groups:
@@ -461,13 +463,13 @@ def facts(question: Question, layer: Layer, inputs: set[tuple[int, ...]]) -> Fac
         taps |= {k} if not spread else {1} if single else interior_taps(k, s, d)
     return Facts(
         holes=any(has_hole(op, window, n, m) for window, n, m in each),
-        aligned=all(2 * shift <= 1 or (n == 1 and op in exempt) for n, shift in shifts),
+        aligned=all(2 * shift <= 1 or (n == 1 and op in ENLARGING) for n, shift in shifts),
         symmetric=all(window.before == window.after for window in windows),
         checkerboard=spread
         and any(n > 1 and len(interior_taps(*window[1:4])) > 1 for window, n, _ in each),
         overlap=all(idle(op, n, m) or _overlaps(op, window) for window, n, m in each),
         in_both=all(
-            written_by(framework, layer, inputs, question.ceil_mode)
+            written_by(question, framework, layer, inputs)
             for framework in ("torch", "keras")
         ),
         dilated=any(window.dilation > 1 for window in windows),
@@ -517,11 +519,9 @@ def key(question: Question, layer: Layer, inputs: set[tuple[int, ...]], known: F
     )
 
 
-def sorted_answers(question: Question) -> Mapping[Layer, tuple[set[tuple[int, ...]], Facts]]:
-    """All answers, best first, with their inputs and facts."""
-    found = [
-        (layer, inputs, facts(question, layer, inputs))
-        for layer, inputs in solve(question).items()
-    ]
-    found.sort(key=lambda item: key(question, *item))
-    return {layer: (inputs, known) for layer, inputs, known in found}
+def ranked(
+    question: Question, found: Mapping[Layer, set[tuple[int, ...]]]
+) -> list[tuple[Layer, set[tuple[int, ...]], Facts]]:
+    """Answers with their inputs and facts, best first."""
+    each = [(layer, inputs, facts(question, layer, inputs)) for layer, inputs in found.items()]
+    return sorted(each, key=lambda item: key(question, *item))

@@ -50,15 +50,19 @@ def padding(draw: Draw, axes: int, big: int | None) -> Any:
     return each(draw, axes, ints(0, 4, big) | pairs(-2, 4, big) | SAME)
 
 
+def is_free(sides: Any) -> bool:
+    """Whether no padding depends on the size."""
+    rules = sides if isinstance(sides, tuple) else (sides,)
+    return not any(isinstance(rule, dc.Same) for rule in rules)
+
+
 def conv(draw: Draw, axes: int, big: int | None) -> dc.Layer:
     sides = padding(draw, axes, big)
-    rules = sides if isinstance(sides, tuple) else (sides,)
-    free = not any(isinstance(rule, dc.Same) for rule in rules)
     return dc.Conv(
         **window(draw, axes, big),
         padding=sides,
         dilation=each(draw, axes, ints(1, 3, big)),
-        padding_mode=draw(st.sampled_from(PADDING_MODES)) if free else "zeros",
+        padding_mode=draw(st.sampled_from(PADDING_MODES)) if is_free(sides) else "zeros",
         out_channels=draw(st.none() | st.integers(1, 8)),
         bias=draw(st.booleans()),
     )
@@ -83,18 +87,21 @@ def max_pool(draw: Draw, axes: int, big: int | None) -> dc.Layer:
 
 
 def avg_pool(draw: Draw, axes: int, big: int | None) -> dc.Layer:
+    sides = padding(draw, axes, big)
     return dc.AvgPool(
         **window(draw, axes, big),
-        padding=padding(draw, axes, big),
+        padding=sides,
         ceil_mode=draw(st.booleans()),
         count_include_pad=draw(st.booleans()),
         divisor=draw(st.none() | st.integers(1, 9)),
+        must_fit=is_free(sides) and draw(st.booleans()),
     )
 
 
 def lp_pool(draw: Draw, axes: int, big: int | None) -> dc.Layer:
     norm = draw(st.sampled_from((1, 2, 1.5, float("inf"))))
-    return dc.LpPool(**window(draw, axes, big), norm=norm, ceil_mode=draw(st.booleans()))
+    modes = {"ceil_mode": draw(st.booleans()), "must_fit": draw(st.booleans())}
+    return dc.LpPool(**window(draw, axes, big), norm=norm, **modes)
 
 
 def conv_transpose(draw: Draw, axes: int, big: int | None) -> dc.Layer:

@@ -116,10 +116,11 @@ def _conv_transpose(given: Given) -> Layer:
 
 
 def _crops(given: Given, word: str, k: int, s: int, d: int, extra: int | None) -> Explicit:
-    """The crops of one axis: the total is fixed by the size that Keras wants, the start gets half."""
+    """The crops of one axis: the size that Keras wants fixes their sum, the start gets half."""
     if extra is not None and extra >= s:
         raise DialectError(
-            f"{given.call.name}: output_padding must be smaller than strides: {extra} is not below {s}",
+            f"{given.call.name}: output_padding must be smaller than strides: "
+            f"{extra} is not below {s}",
             rule="output_padding",
             hint=f"Take output_padding up to {s - 1}, or None.",
         )
@@ -159,14 +160,24 @@ def _adaptive(given: Given) -> Layer:
     return AdaptivePool(given.each("output_size", 1), kind=kind, axes=given.axes)
 
 
+_INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "lanczos3", "lanczos5", "area")
+
+
 def _up_sampling(given: Given) -> Layer:
     mode = given.values.get("interpolation", "nearest")
-    return Upsample(given.each("size", 1), mode=mode, axes=given.axes)
+    mode = mode.lower() if isinstance(mode, str) else mode
+    if mode not in _INTERPOLATIONS:
+        words = ", ".join(map(repr, _INTERPOLATIONS))
+        raise given.refuse("interpolation", f"must be one of {words}")
+    factor = given.whole("size", 1) if given.axes == 1 else given.each("size", 1)
+    return Upsample(factor, mode=mode, axes=given.axes)
 
 
 def _resizing(given: Given) -> Layer:
+    if given["crop_to_aspect_ratio"] and given["pad_to_aspect_ratio"]:
+        raise given.refuse("pad_to_aspect_ratio", "and crop_to_aspect_ratio exclude each other")
     size = (given.whole("height", 1), given.whole("width", 1))
-    return Upsample(size=size, mode=str(given["interpolation"]), axes=2)
+    return Upsample(size=size, mode=given.word("interpolation", _INTERPOLATIONS), axes=2)
 
 
 def _pairs(given: Given, name: str) -> tuple[tuple[int, int], ...]:
@@ -176,18 +187,19 @@ def _pairs(given: Given, name: str) -> tuple[tuple[int, int], ...]:
     if number is not None:
         items: tuple[Any, ...] = (number,) * given.axes
     elif isinstance(value, (tuple, list)):
-        items = (value,) if given.axes == 1 and len(value) == 2 else tuple(value)
+        items = (value,) if given.axes == 1 else tuple(value)
     else:
         items = ()
     pairs = []
     for item in items:
         sides = item if isinstance(item, (tuple, list)) else (item, item)
-        numbers = [integer(side) for side in sides]
-        if len(sides) == 2 and None not in numbers and min(numbers) >= 0:  # type: ignore[type-var]
+        numbers = [number for number in map(integer, sides) if number is not None and number >= 0]
+        if len(sides) == len(numbers) == 2:
             pairs.append((numbers[0], numbers[1]))
     if len(pairs) != given.axes or len(items) != given.axes:
-        raise given.refuse(name, f"must be an int of at least 0, or {given.axes} ints or pairs")
-    return tuple(pairs)  # type: ignore[arg-type]  # no None is left
+        more = "a pair" if given.axes == 1 else f"{given.axes} ints or pairs"
+        raise given.refuse(name, f"must be an int of at least 0, or {more}")
+    return tuple(pairs)
 
 
 def _zero_padding(given: Given) -> Layer:
@@ -198,7 +210,7 @@ def _cropping(given: Given) -> Layer:
     return Crop(_pairs(given, "cropping"), axes=given.axes)
 
 
-def _flatten(given: Given) -> Layer:
+def _flatten(_given: Given) -> Layer:
     return Flatten()
 
 
@@ -207,7 +219,15 @@ def _dense(given: Given) -> Layer:
 
 
 def _reshape(given: Given) -> Layer:
+    if not isinstance(given["target_shape"], (tuple, list)):
+        raise given.refuse("target_shape", "must be a tuple")
     return Reshape(given["target_shape"])
+
+
+def _dropout(given: Given) -> Layer:
+    if not isinstance(given["rate"], (int, float)) or not 0 <= given["rate"] <= 1:
+        raise given.refuse("rate", "must be a number from 0 to 1")
+    return Identity(given.call.name)
 
 
 def _identity(given: Given) -> Layer:
@@ -252,17 +272,11 @@ def _table() -> dict[str, Call]:
         *plain,
     )
     add("Conv{}", _ALL, conv, _conv, "Convolution{}")
-    transpose = (
-        _FILTERS,
-        _KERNEL,
-        *_STRIDES,
-        ("output_padding", None),
-        *_FORMAT,
-        *dilation,
-        *_ACTIVATION,
-        *plain,
-    )
-    add("Conv{}Transpose", _ALL, transpose, _conv_transpose, "Convolution{}Transpose")
+    start, rest = (_FILTERS, _KERNEL, *_STRIDES), (*dilation, *_ACTIVATION, *plain)
+    extra = (("output_padding", None),)
+    for name in ("Conv{}Transpose", "Convolution{}Transpose"):
+        add(name, "1D 2D", (*start, *extra, *_FORMAT, *rest), _conv_transpose)
+        add(name, "3D", (*start, *_FORMAT, *extra, *rest), _conv_transpose)
     multiplier = ("depth_multiplier", 1)
     depthwise = (
         _KERNEL,
@@ -285,10 +299,10 @@ def _table() -> dict[str, Call]:
         *_weights("depthwise", "pointwise", "bias"),
     )
     add("SeparableConv{}", "1D 2D", separable, _depthwise, "SeparableConvolution{}")
-    rest = (("strides", None), ("padding", "valid"), *_FORMAT, ("name", None))
-    max_pool = (("pool_size", 2), *rest)
+    steps = (("strides", None), ("padding", "valid"), *_FORMAT, ("name", None))
+    max_pool = (("pool_size", 2), *steps)
     add("MaxPooling{}", _ALL, max_pool, _pool, "MaxPool{}")
-    add("AveragePooling{}", _ALL, (("pool_size", REQUIRED), *rest), _pool, "AvgPool{}")
+    add("AveragePooling{}", _ALL, (("pool_size", REQUIRED), *steps), _pool, "AvgPool{}")
     kept = (*_FORMAT, ("keepdims", False))
     add("GlobalAveragePooling{}", _ALL, kept, _global_pool, "GlobalAvgPool{}")
     add("GlobalMaxPooling{}", _ALL, kept, _global_pool, "GlobalMaxPool{}")
@@ -300,8 +314,9 @@ def _table() -> dict[str, Call]:
     add("UpSampling{}", "2D", (*size, *_FORMAT, ("interpolation", "nearest")), _up_sampling)
     add("UpSampling{}", "3D", (*size, *_FORMAT), _up_sampling)
     add("ZeroPadding{}", _ALL, (("padding", 1), *_FORMAT), _zero_padding)
-    add("Cropping{}", "1D", (("cropping", 1), *_FORMAT), _cropping)
-    add("Cropping{}", "2D 3D", (("cropping", 0), *_FORMAT), _cropping)
+    add("Cropping{}", "1D", (("cropping", 1),), _cropping)
+    add("Cropping{}", "2D", (("cropping", 0), *_FORMAT), _cropping)
+    add("Cropping{}", "3D", (("cropping", 1), *_FORMAT), _cropping)
     resizing = (
         ("height", REQUIRED),
         ("width", REQUIRED),
@@ -313,40 +328,69 @@ def _table() -> dict[str, Call]:
         ("antialias", False),
         *_FORMAT,
     )
+    adapter = (("lora_rank", None), ("lora_alpha", None), ("quantization_config", None))
+    units = (("units", REQUIRED), *_ACTIVATION, *plain, *adapter)
     single = [
         Call("Resizing", 2, resizing, _resizing, open_ended=True),
         Call("Flatten", None, _FORMAT, _flatten, open_ended=True),
-        Call("Dense", None, (("units", REQUIRED), *_ACTIVATION), _dense, open_ended=True),
+        Call("Dense", None, units, _dense, open_ended=True),
         Call("Reshape", None, (("target_shape", REQUIRED),), _reshape, open_ended=True),
     ]
     table.update({call.name: call for call in single})
     for name, parameters in _IDENTITIES.items():
-        table[name] = Call(name, None, parameters, _identity, open_ended=True)
+        make = _dropout if name.endswith("Dropout") else _identity
+        table[name] = Call(name, None, parameters, make, open_ended=True)
+    named = (("name", None), ("dtype", None))
+    table |= calls("SpatialDropout{}", "1D", (_RATE, _SEED, *named), _dropout)
+    table |= calls("SpatialDropout{}", "2D 3D", (_RATE, *_FORMAT, _SEED, *named), _dropout)
     return table
 
 
-_RATE = (("rate", REQUIRED),)
+_RATE, _SEED = ("rate", REQUIRED), ("seed", None)
+_SCALE = (("center", True), ("scale", True), ("beta_initializer", "zeros"))
+_GAMMA = (
+    ("beta_regularizer", None),
+    ("gamma_regularizer", None),
+    ("beta_constraint", None),
+    ("gamma_constraint", None),
+)
+_NORM = (("axis", -1), ("epsilon", 0.001), *_SCALE, ("gamma_initializer", "ones"), *_GAMMA)
 _IDENTITIES: dict[str, tuple[tuple[str, Any], ...]] = {
     "Activation": (("activation", REQUIRED),),
     "ActivityRegularization": (("l1", 0.0), ("l2", 0.0)),
     "ReLU": (("max_value", None), ("negative_slope", 0.0), ("threshold", 0.0)),
     "LeakyReLU": (("negative_slope", 0.3),),
-    "PReLU": (),
+    "PReLU": (
+        ("alpha_initializer", "Zeros"),
+        ("alpha_regularizer", None),
+        ("alpha_constraint", None),
+        ("shared_axes", None),
+    ),
     "ELU": (("alpha", 1.0),),
     "Softmax": (("axis", -1),),
-    "BatchNormalization": (("axis", -1), ("momentum", 0.99), ("epsilon", 0.001)),
-    "LayerNormalization": (("axis", -1), ("epsilon", 0.001)),
-    "GroupNormalization": (("groups", 32), ("axis", -1), ("epsilon", 0.001)),
+    "BatchNormalization": (
+        ("axis", -1),
+        ("momentum", 0.99),
+        ("epsilon", 0.001),
+        *_SCALE,
+        ("gamma_initializer", "ones"),
+        ("moving_mean_initializer", "zeros"),
+        ("moving_variance_initializer", "ones"),
+        *_GAMMA,
+        ("renorm", False),
+        ("renorm_clipping", None),
+        ("renorm_momentum", 0.99),
+        ("synchronized", False),
+    ),
+    "LayerNormalization": _NORM,
+    "GroupNormalization": (("groups", 32), *_NORM),
     "RMSNormalization": (("axis", -1), ("epsilon", 1e-6)),
     "UnitNormalization": (("axis", -1),),
     "Rescaling": (("scale", REQUIRED), ("offset", 0.0)),
-    "Dropout": _RATE,
-    "SpatialDropout1D": _RATE,
-    "SpatialDropout2D": _RATE,
-    "SpatialDropout3D": _RATE,
-    "GaussianDropout": _RATE,
-    "GaussianNoise": (("stddev", REQUIRED),),
-    "AlphaDropout": _RATE,
+    "Dropout": (_RATE, ("noise_shape", None), _SEED),
+    "GaussianDropout": (_RATE, _SEED),
+    "GaussianNoise": (("stddev", REQUIRED), _SEED),
+    "AlphaDropout": (_RATE, ("noise_shape", None), _SEED),
     "Identity": (),
 }
 

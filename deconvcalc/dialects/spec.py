@@ -6,7 +6,6 @@ knows nothing of the solver but the `Mode`s in which it lets a window be padded.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +13,8 @@ from deconvcalc.errors import DialectError
 from deconvcalc.values import Value, integer
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
     from deconvcalc.layers import Layer
 
 __all__ = ["REQUIRED", "Call", "Dialect", "Given", "Mode", "Placed", "alike", "calls", "keywords"]

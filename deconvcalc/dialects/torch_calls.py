@@ -103,11 +103,11 @@ def _conv_transpose(given: Given) -> Layer:
     )
 
 
-def _pool_window(given: Given) -> dict[str, Any]:
-    kernel = given.each("kernel_size", 1, single=True)
+def _pool_window(given: Given, *, single: bool = True) -> dict[str, Any]:
+    kernel = given.each("kernel_size", 1, single=single)
     step = given["stride"]
-    stride = kernel if step is None or step == () else given.each("stride", 1, single=True)
-    padding = given.each("padding", 0, single=True)
+    stride = kernel if step is None or step == () else given.each("stride", 1, single=single)
+    padding = given.each("padding", 0, single=single)
     for k, p in zip(kernel, padding, strict=True):
         if p > k // 2:
             raise DialectError(
@@ -136,6 +136,7 @@ def _avg_pool(given: Given) -> Layer:
         ceil_mode=given.flag("ceil_mode"),
         count_include_pad=given.flag("count_include_pad"),
         divisor=divisor,
+        must_fit=given.axes == 3,
     )
 
 
@@ -151,12 +152,13 @@ def _lp_pool(given: Given) -> Layer:
         norm=given["norm_type"],
         stride=kernel if stride is None else given.each("stride", 1, single=True),
         ceil_mode=given.flag("ceil_mode"),
+        must_fit=given.axes == 3,
         axes=given.axes,
     )
 
 
 def _max_unpool(given: Given) -> Layer:
-    return MaxUnpool(**_pool_window(given))
+    return MaxUnpool(**_pool_window(given, single=False))
 
 
 _UPSAMPLING = {
@@ -268,10 +270,12 @@ def _fold(given: Given) -> Layer:
 
 
 def _flatten(given: Given) -> Layer:
-    for name, known in (("start_dim", (1, 2)), ("end_dim", (-1,))):
-        if given[name] not in known:
-            raise given.refuse(name, f"must be {' or '.join(map(str, known))} to be read here")
-    return Flatten()
+    start, end = integer(given["start_dim"]), integer(given["end_dim"])
+    if start not in (1, 2):
+        raise given.refuse("start_dim", "must be 1 or 2: all spatial axes are flattened here")
+    if end not in (-1, 2, 3, 4):
+        raise given.refuse("end_dim", "must be that of the last axis, or -1")
+    return Flatten(axes=None if end in (-1, None) else end - 1)
 
 
 def _unflatten(given: Given) -> Layer:
@@ -419,6 +423,7 @@ def _table() -> dict[str, Call]:
     table |= {call.name: call for call in single}
     for name, parameters in _IDENTITIES.items():
         table[name] = Call(name, None, parameters, _dropout if parameters is _P else _identity)
+    table["Identity"] = Call("Identity", None, (), _identity, open_ended=True)
     return table
 
 

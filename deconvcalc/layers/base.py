@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 from deconvcalc.algebra import certain, equal, is_array, is_expression
 from deconvcalc.errors import DeconvcalcError, LayerError, SizeError
 from deconvcalc.sizemap import SizeMap
-from deconvcalc.values import MOST_AXES, integer, spatial, Value
+from deconvcalc.values import MOST_AXES, Value, integer, spatial
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -235,11 +235,13 @@ class Layer(Value):
 
     Attributes:
         axes: how many axes it has; None for as many as a size has.
+        couples: whether its axes depend on each other.
     """
 
     __slots__ = ("_formulas", "axes")
     _required: ClassVar[tuple[str, ...]] = ()
     _defaults: ClassVar[dict[str, Any]] = {}
+    couples: ClassVar[bool] = False
     axes: int | None
     _formulas: tuple[Formula, ...]
 

@@ -34,6 +34,7 @@ class _Coupling(Layer):
     """A layer that needs the sizes of all axes at once, and has no map of one axis."""
 
     __slots__ = ()
+    couples = True
 
     def _formula(self, _pick: Callable[[Any], Any]) -> Formula:
         return _AnySize()

@@ -71,12 +71,28 @@ class Windowed(Layer):
     def _ceil(self) -> bool:
         return False
 
+    def _least(self, _kernel: int) -> int:
+        return 1
+
+    def _fits(self, read: Arguments, must_fit: bool) -> bool:
+        """What `must_fit` comes to: without padding and ceil_mode, every window fits anyway."""
+        must_fit = read.flag("must_fit", must_fit)
+        rules = self.padding if isinstance(self.padding, tuple) else (self.padding,)
+        if must_fit and any(isinstance(rule, Same) for rule in rules):
+            raise LayerError(
+                f"{read.owner}: must_fit does not go with padding that depends on n",
+                rule="must_fit",
+                hint="Leave must_fit out, or write the padding out.",
+            )
+        return must_fit and (self._ceil() or self.padding != Explicit(0, 0))
+
     def _formula(self, pick: Callable[[Any], Any]) -> Formula:
         kernel = effective_kernel(pick(self.kernel_size), pick(self.dilation))
         stride, rule = pick(self.stride), pick(self.padding)
         if isinstance(rule, Same):
             return SameWindow(kernel, stride, rule.odd == "lower")
-        return Window(kernel, stride, rule.before, rule.after, self._ceil(), self._fill())
+        least = self._least(kernel)
+        return Window(kernel, stride, rule.before, rule.after, self._ceil(), self._fill(), least)
 
 
 def _zip(make: Callable[..., Any], *values: Any) -> Any:
@@ -321,6 +337,8 @@ class AvgPool(Windowed):
         ceil_mode: whether a last window may hang over the end.
         count_include_pad: whether the padding counts in the mean (torch: yes; Keras: no).
         divisor: divide by this instead of by the count.
+        must_fit: whether the window must fit into the input without its padding and without
+            hanging over, as PyTorch's AvgPool3d asks.
         axes: as for `Conv`.
 
     Source: `torch.nn.AvgPool2d`, section Shape.
@@ -329,7 +347,15 @@ class AvgPool(Windowed):
     3
     """
 
-    __slots__ = ("ceil_mode", "count_include_pad", "divisor", "kernel_size", "padding", "stride")
+    __slots__ = (
+        "ceil_mode",
+        "count_include_pad",
+        "divisor",
+        "kernel_size",
+        "must_fit",
+        "padding",
+        "stride",
+    )
     _fields = (
         "kernel_size",
         "stride",
@@ -337,17 +363,20 @@ class AvgPool(Windowed):
         "ceil_mode",
         "count_include_pad",
         "divisor",
+        "must_fit",
         "axes",
     )
     _defaults: ClassVar[dict[str, Any]] = {
         "padding": Explicit(0, 0),
         "ceil_mode": False,
         "count_include_pad": True,
+        "must_fit": False,
     }
     dilation = 1
     ceil_mode: bool
     count_include_pad: bool
     divisor: int | None
+    must_fit: bool
 
     def __init__(
         self,
@@ -358,6 +387,7 @@ class AvgPool(Windowed):
         ceil_mode: bool = False,
         count_include_pad: bool = True,
         divisor: int | None = None,
+        must_fit: bool = False,
         axes: int | None = None,
     ) -> None:
         read = Arguments(type(self).__name__, axes)
@@ -374,10 +404,14 @@ class AvgPool(Windowed):
             count_include_pad=read.flag("count_include_pad", count_include_pad) or uncounted,
             divisor=divisor,
         )
+        self._set(must_fit=self._fits(read, must_fit))
         self._finish(read.axes)
 
     def _ceil(self) -> bool:
         return self.ceil_mode
+
+    def _least(self, kernel: int) -> int:
+        return kernel if self.must_fit else 1
 
 
 class LpPool(Windowed):
@@ -388,6 +422,8 @@ class LpPool(Windowed):
         norm: the exponent.
         stride: the step, by default the window.
         ceil_mode: whether a last window may hang over the end.
+        must_fit: whether the window must fit into the input without hanging over, as PyTorch's
+            LPPool3d asks.
         axes: as for `Conv`.
 
     Source: `torch.nn.LPPool2d`, section Shape.
@@ -396,13 +432,14 @@ class LpPool(Windowed):
     13
     """
 
-    __slots__ = ("ceil_mode", "kernel_size", "norm", "stride")
-    _fields = ("kernel_size", "norm", "stride", "ceil_mode", "axes")
-    _defaults: ClassVar[dict[str, Any]] = {"norm": 2, "ceil_mode": False}
+    __slots__ = ("ceil_mode", "kernel_size", "must_fit", "norm", "stride")
+    _fields = ("kernel_size", "norm", "stride", "ceil_mode", "must_fit", "axes")
+    _defaults: ClassVar[dict[str, Any]] = {"norm": 2, "ceil_mode": False, "must_fit": False}
     dilation = 1
     padding = Explicit(0, 0)
     norm: float
     ceil_mode: bool
+    must_fit: bool
 
     def __init__(
         self,
@@ -411,6 +448,7 @@ class LpPool(Windowed):
         norm: float = 2,
         stride: Any = None,
         ceil_mode: bool = False,
+        must_fit: bool = False,
         axes: int | None = None,
     ) -> None:
         read = Arguments(type(self).__name__, axes)
@@ -428,10 +466,14 @@ class LpPool(Windowed):
             stride=kernel if stride is None else read.ints("stride", stride, 1),
             ceil_mode=read.flag("ceil_mode", ceil_mode),
         )
+        self._set(must_fit=self._fits(read, must_fit))
         self._finish(read.axes)
 
     def _ceil(self) -> bool:
         return self.ceil_mode
+
+    def _least(self, kernel: int) -> int:
+        return kernel if self.must_fit else 1
 
 
 class ConvTranspose(Layer):

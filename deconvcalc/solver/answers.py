@@ -44,11 +44,11 @@ class Answer:
     def __init__(self, query: Query, pick: Pick) -> None:
         self._query = query
         self._pick = pick
-        order = [0] * len(query.targets)
+        self._order = [0] * len(query.targets)
         for place, group in enumerate(query.groups):
             for axis in group:
-                order[axis] = place
-        self._by_axis = [pick[place][:2] for place in order]
+                self._order[axis] = place
+        self._by_axis = [pick[place][:2] for place in self._order]
         self._modes, _ = one_layer([run for run, _, _ in pick])
         flags = 0
         for run, _, pairs in pick:
@@ -143,7 +143,7 @@ class Answer:
         return tuple(sizes) if self.axes else sizes[0]
 
     def _inputs(self, axis: int) -> Progression:
-        place = next(i for i, group in enumerate(self._query.groups) if axis in group)
+        place = self._order[axis]
         sources: tuple[Progression, ...] = self._pick[place][0].sources
         return sources[self._query.groups[place].index(axis)]
 
@@ -155,17 +155,20 @@ class Answer:
         return max([num / den for num, den in [marks.shift(run, p) for run, _, p in self._pick]])
 
     @cached_property
-    def taps(self) -> tuple[int, ...]:
-        """The different numbers of taps that interior outputs get along an axis, ascending."""
-        counts: set[int] = set()
-        for run, k, pairs in self._pick:
+    def taps(self) -> Any:
+        """The different numbers of taps that interior outputs get along an axis, ascending.
+
+        A tuple of them; a tuple of one such tuple per axis where axes differ.
+        """
+        counts = []
+        for run, k, pairs in [self._pick[place] for place in self._order]:
             if self.op != "conv_transpose":
-                counts.add(k)
+                counts.append((k,))
             elif all(n == 1 for n, _ in pairs):
-                counts.add(1)
+                counts.append((1,))
             else:
-                counts.update(tap_counts(k, run.s, run.d))
-        return tuple(sorted(counts))
+                counts.append(tap_counts(k, run.s, run.d))
+        return alike(counts)
 
     @cached_property
     def parameters(self) -> int:
@@ -244,7 +247,7 @@ class Answer:
         facts |= {"source": _plain(self.source), "target": _plain(self.target)}
         for name in ("holes", "aligned", "symmetric", "checkerboard", "overlap", "in_both"):
             facts[name] = getattr(self, name)
-        facts |= {"shift": self.shift, "taps": list(self.taps), "parameters": self.parameters}
+        facts |= {"shift": self.shift, "taps": _plain(self.taps), "parameters": self.parameters}
         for name in DIALECTS:
             spelled = self.spelled(name)
             facts[name] = None if spelled is None else written(spelled)
@@ -337,6 +340,22 @@ class Answers(Sequence[Answer]):
             axes = [space.described() for space in spaces]
             shown[op] = {name: str_alike([axis[name] for axis in axes]) for name in axes[0]}
         return shown
+
+    @cached_property
+    def without_checkerboard(self) -> tuple[int, Answer] | None:
+        """The index of the first answer without holes and checkerboard, and that answer, or None.
+
+        >>> from deconvcalc import solve
+        >>> solve(7, source=4).without_checkerboard
+        (7, <4 -> 7: ConvTranspose(4, stride=2, padding=2, output_padding=1)>)
+        """
+        if isinstance(self._ranked, Ranked):
+            index = self._ranked.first_without(marks.HOLES | marks.CHECKERBOARD)
+            return None if index is None else (index, self[index])
+        for index, answer in enumerate(self):
+            if not answer.holes and not answer.checkerboard:
+                return index, answer
+        return None
 
     def first(self, **facts: Any) -> Answer | None:
         """The first answer with these facts, or None; looks at up to 10,000.

@@ -144,7 +144,7 @@ class Space(Value):
             shown["padding"] = ",".join(sorted(self.bounds.words))
         extra = [str(self.output_padding)] if self.output_padding else []
         extra += ["none"] if self.bounds.no_extra else []
-        shown["output_padding"] = ",".join(extra) or "all"
+        shown["output_padding"] = ",".join(extra) or "any"
         shown["dilation"] = str(self.dilation)
         shown["factor"] = str(self.factor)
         return {name: shown[name] for name in BOUNDS if name in USED[self.op]}

@@ -152,6 +152,7 @@ class Ranked(Sequence[Pick]):
         self._groups = [found for found in groups.values() if all([one.total for one in found])]
         self._levels: list[_Level] | None = None
         self._starts: list[int] = []
+        self._keys: list[Any] = []
         self._block: tuple[int, list[Pick]] = (0, [])
         self._size: int | None = None
 
@@ -180,12 +181,21 @@ class Ranked(Sequence[Pick]):
             for found in self._groups:
                 for key, mix in _mixes([_tiers(one) for one in found]):
                     levels.setdefault(key, []).append(mix)
-            self._levels = [_Level(levels[key]) for key in sorted(levels)]
+            self._keys = sorted(levels)
+            self._levels = [_Level(levels[key]) for key in self._keys]
             total = 0
             for level in self._levels:
                 self._starts.append(total)
                 total += level.total
         return self._levels
+
+    def first_without(self, flags: int) -> int | None:
+        """The index of the first answer that has none of these marks, or None."""
+        self._made()
+        for start, key in zip(self._starts, self._keys, strict=True):
+            if not key[0] & flags:
+                return start
+        return None
 
     def _first_block(self) -> list[Pick]:
         """The first answers, without the levels behind them; for one group of axes."""

@@ -1,0 +1,63 @@
+"""The command line: one file a verb. A verb reads its arguments, asks the library, and renders."""
+
+from __future__ import annotations
+
+import sys
+from importlib import import_module
+from io import TextIOWrapper
+
+import click
+
+from deconvcalc import __version__
+
+__all__ = ["main"]
+
+VERBS = {
+    "size": "The output size of a layer, and the arithmetic that gives it.",
+    "solve": "All layers that turn one size into another, best first.",
+}
+"""The verbs and what they do; a verb's module is imported when it is used."""
+
+
+class _Verbs(click.Group):
+    """A group whose commands are imported when they are asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(VERBS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        if cmd_name not in VERBS:
+            return None
+        command: click.Command = import_module(f"deconvcalc.cli.{cmd_name}").command
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl(list(VERBS.items()))
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        name = args[0] if args else ""
+        if name and not name.startswith("-") and name not in VERBS:
+            from difflib import get_close_matches
+
+            near = get_close_matches(name, VERBS, n=1)
+            hint = f"Did you mean {near[0]}?" if near else f"Known are: {', '.join(VERBS)}."
+            raise click.UsageError(f"there is no command {name!r}. {hint}", ctx)
+        return super().resolve_command(ctx, args)
+
+
+@click.group(
+    cls=_Verbs,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(__version__, prog_name="deconvcalc", message="%(prog)s %(version)s")
+def main() -> None:
+    """The arithmetic of spatial sizes in convolutional networks.
+
+    Sizes are spatial only: 28, 28x30 or 8x28x28.
+    """
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="replace")  # an arrow never ends a pipe that wants ASCII

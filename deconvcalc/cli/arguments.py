@@ -1,0 +1,140 @@
+"""Sizes and bounds as they are typed, and what happens when they cannot be read."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import click
+
+from deconvcalc.errors import DeconvcalcError
+
+__all__ = ["BOUND", "FORMAT", "SIZE", "BoundType", "SizeType", "exit_2", "wants_rich"]
+
+LARGEST = 10**18
+"""Numbers on the command line go up to this."""
+
+_NUMBER = re.compile(r"(\d{1,30})(?:(\*\*|e)(\d{1,3}))?", re.ASCII)
+
+
+def _number(text: str, fail: Callable[[str], Any]) -> int:
+    """A number: 12, 10**12 or 1e12."""
+    found = _NUMBER.fullmatch(text)
+    if found is None:
+        if re.fullmatch(r"-\s*\d+", text):
+            fail(f"{text} is negative")
+        if re.fullmatch(r"\d*\.\d+", text):
+            fail(f"{text} is not a whole number")
+        if text.isdigit():
+            fail(f"a number of {len(text)} digits is larger than 10**18")
+        fail(f"{text!r} is not a number" if text else "a number is missing")
+        raise AssertionError  # fail raises
+    base, sign, power = found[1], found[2], int(found[3] or 0)
+    number = int(base)
+    if sign:
+        number = number**power if sign == "**" else number * 10**power
+    if number > LARGEST:
+        fail(f"{text} is larger than 10**18")
+    return number
+
+
+class SizeType(click.ParamType):
+    """A spatial size: 28, 28x30 or 8x28x28."""
+
+    name = "size"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int | tuple[int, ...]:
+        """Read a size: an int, or a tuple of one per axis."""
+        if not isinstance(value, str):
+            return value  # type: ignore[no-any-return]  # read already
+
+        def fail(message: str) -> Any:
+            self.fail(f"{value[:40]!r}: {message}. Write 28, 28x30 or 8x28x28.", param, ctx)
+
+        axes = value.strip().lower().split("x")
+        if len(axes) > 3:
+            fail(f"{len(axes)} axes, and 1 to 3 are possible")
+        sizes = tuple([_number(axis.strip(), fail) for axis in axes])
+        if min(sizes) < 1:
+            fail("a size is at least 1")
+        return sizes if len(sizes) > 1 else sizes[0]
+
+
+class BoundType(click.ParamType):
+    """What a parameter may be: 3, 2..5 (both included), 2,4, or 3x5 for one per axis."""
+
+    name = "bound"
+
+    def __init__(self, *words: str) -> None:
+        self.words = words
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Read a bound: an int, a range, a list, or a tuple of one of them per axis."""
+        if not isinstance(value, str):
+            return value
+
+        def fail(message: str) -> Any:
+            words = "".join([f", {word}" for word in self.words])
+            ways = f"Write 3, 2..5, 2,4{words}, or 3x5 for one per axis"
+            self.fail(f"{value[:40]!r}: {message}. {ways}.", param, ctx)
+
+        axes = [self._axis(axis.strip(), fail) for axis in re.split("[x×]", value.lower())]
+        if len(axes) > 3:
+            fail(f"{len(axes)} axes, and 1 to 3 are possible")
+        return tuple(axes) if len(axes) > 1 else axes[0]
+
+    def _axis(self, text: str, fail: Callable[[str], Any]) -> Any:
+        parts = [self._part(part.strip(), fail) for part in text.split(",")]
+        if len(parts) == 1:
+            return parts[0]
+        spans = [part for part in parts if isinstance(part, range)]
+        if sum([len(span) for span in spans]) > 10_000:
+            fail("a range inside a list may have 10,000 members; give the range alone")
+        members: list[Any] = []
+        for part in parts:
+            members += part if isinstance(part, range) else [part]
+        return members
+
+    def _part(self, text: str, fail: Callable[[str], Any]) -> Any:
+        if text in self.words:
+            return text
+        ends = text.split("..")
+        if len(ends) > 2:
+            fail("a range has two ends")
+        low = _number(ends[0].strip(), fail)
+        if len(ends) == 1:
+            return low
+        high = _number(ends[1].strip(), fail)
+        if high < low:
+            fail(f"the range {text} is empty: it goes from the smaller to the larger end")
+        return range(low, high + 1)
+
+
+SIZE = SizeType()
+BOUND = BoundType()
+FORMAT = click.Choice(["table", "json", "csv", "markdown"])
+
+
+@contextmanager
+def exit_2() -> Iterator[None]:
+    """Turn the library's errors into a message on stderr and exit code 2."""
+    try:
+        yield
+    except DeconvcalcError as error:
+        raise click.UsageError(str(error)) from None
+    except TypeError as error:
+        if error.__traceback__ is None or "must be" not in str(error):
+            raise
+        raise click.UsageError(str(error)) from None
+
+
+def wants_rich() -> bool:
+    """Whether stdout is a terminal that shows more than plain text."""
+    import os
+    import sys
+
+    return sys.stdout.isatty() and os.environ.get("TERM") != "dumb"

@@ -1,0 +1,112 @@
+"""deconvcalc solve: all layers that turn one size into another, best first."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from deconvcalc.cli.arguments import BOUND, FORMAT, SIZE, BoundType, exit_2, wants_rich
+
+if TYPE_CHECKING:
+    from deconvcalc.solver import Answers
+
+MOST_PRINTED = 1_000_000
+"""More answers than this are printed only if the reader says how many."""
+
+OPS = ["conv-transpose", "conv", "max-pool", "avg-pool", "resize-conv", "pixel-shuffle", "any"]
+
+
+@click.command("solve")
+@click.argument("target", type=SIZE)
+@click.option("--from", "source", type=SIZE, help="The input size. Without it, the input is found.")
+@click.option("-k", "--kernel-size", type=BOUND, help="Default: 1..11, or up to twice the stride.")
+@click.option("-s", "--stride", type=BOUND, help="Default: 1..8.")
+@click.option(
+    "-p",
+    "--padding",
+    type=BoundType("same", "valid"),
+    help="Default: 0 to d(k-1), half the kernel for pools. Keras takes same and valid.",
+)
+@click.option(
+    "-o",
+    "--output-padding",
+    type=BoundType("none"),
+    help="Default: all that the framework takes. Keras takes none too.",
+)
+@click.option("-d", "--dilation", type=BOUND, help="Default: 1.")
+@click.option("-f", "--factor", type=BOUND, help="Of a resize or a pixel shuffle. Default: 1..8.")
+@click.option("--op", type=click.Choice(OPS), default="conv-transpose", show_default=True)
+@click.option(
+    "--dialect", type=click.Choice(["torch", "keras", "any"]), default="torch", show_default=True
+)
+@click.option("--ceil-mode", is_flag=True, help="A last window of a pool may hang over the end.")
+@click.option(
+    "--shared/--per-axis",
+    default=None,
+    help="One value for all axes, or one for each. By default equal axes share.",
+)
+@click.option("--limit", type=click.IntRange(min=1), help="How many to show. Default: 10 in tables.")
+@click.option("--all", "everything", is_flag=True, help="Show all answers.")
+@click.option("--format", "form", type=FORMAT, default="table", show_default=True)
+def command(
+    target: Any, source: Any, limit: int | None, everything: bool, form: str, **question: Any
+) -> None:
+    """All layers that turn one size into another, best first.
+
+    TARGET is the size wanted: 7, 7x14 or 8x28x28. A bound is 3, 2..5 (both ends included), 2,4 or,
+    one per axis, 3x5.
+
+    \b
+    deconvcalc solve 7 --from 4
+    deconvcalc solve 60 -k 6 -s 2               finds the input
+    deconvcalc solve 7x14 --from 4x7
+    deconvcalc solve 14 --from 28 --op conv --dialect keras
+
+    Exit code: 0 with an answer, 1 without, 2 for a question that makes no sense.
+    """
+    from deconvcalc.solver import solve
+
+    if everything and limit is not None:
+        raise click.UsageError("--all and --limit contradict each other: give one of them.")
+    question["op"] = question["op"].replace("-", "_")
+    with exit_2():
+        answers = solve(target, source=source, **question)
+        if limit is None and not everything and form in ("table", "markdown"):
+            limit = 10
+        _check_amount(answers, limit)
+        _show(answers, limit, form)
+    if not answers:
+        sys.exit(1)
+
+
+def _check_amount(answers: Answers, limit: int | None) -> None:
+    if (answers.count if limit is None else min(limit, answers.count)) > MOST_PRINTED:
+        raise click.UsageError(
+            f"there are {answers.count:,} answers: say how many to show by --limit N."
+        )
+
+
+def _show(answers: Answers, limit: int | None, form: str) -> None:
+    if form == "table" and wants_rich():
+        from rich.console import Console
+
+        from deconvcalc.render import terminal
+
+        Console().print(terminal.table(answers, limit))
+    elif form == "table":
+        from deconvcalc.render.text import table
+
+        click.echo(table(answers, limit))
+    else:
+        from deconvcalc.render import records
+
+        if form == "json":
+            click.echo(records.json_text(records.document(answers, limit)))
+        elif form == "csv":
+            click.echo("\n".join(records.csv_lines(answers, limit)))
+        else:
+            click.echo(records.markdown(answers, limit))
+        if form == "csv" and not answers:
+            click.echo(f"no answer: {answers.reason.text}", err=True)

@@ -1,0 +1,1 @@
+"""Facts to text: every form is made from the same facts."""

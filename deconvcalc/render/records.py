@@ -1,0 +1,123 @@
+"""Answers as JSON, CSV and Markdown."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from deconvcalc.derivation import Derivation
+from deconvcalc.render.sheet import reason_lines, sheet
+from deconvcalc.solver.answers import Answers
+
+__all__ = ["csv_lines", "document", "json_text", "markdown", "size_document", "size_text"]
+
+SCHEMA = 1
+"""The version of the JSON documents; it grows when a field changes its meaning or goes."""
+
+
+def document(answers: Answers, limit: int | None = None) -> dict[str, Any]:
+    """The question, whether all answers are known, how many there are, and the answers."""
+    query = answers.query
+    result: dict[str, Any] = {
+        "schema": SCHEMA,
+        "query": {
+            "target": list(query.targets) if query.axes else query.targets[0],
+            "source": _source(answers),
+            "op": query.ops[0] if len(query.ops) == 1 else "any",
+            "dialect": query.dialect,
+            "bounds": answers.bounds if len(query.ops) > 1 else next(iter(answers.bounds.values())),
+        },
+        "complete": answers.complete,
+        "count": answers.count,
+        "answers": (answers if limit is None else answers[:limit]).to_records(),
+    }
+    if not answers:
+        result["reason"] = answers.reason.to_record()
+    return result
+
+
+def _source(answers: Answers) -> Any:
+    sources = answers.query.sources
+    if sources is None:
+        return None
+    return list(sources) if answers.query.axes else sources[0]
+
+
+def size_document(layer: str, size: Any, result: Any, steps: tuple[Derivation, ...]) -> dict[str, Any]:
+    """A size and its derivation."""
+    return {
+        "schema": SCHEMA,
+        "layer": layer,
+        "input_size": list(size) if isinstance(size, tuple) else size,
+        "output_size": list(result) if isinstance(result, tuple) else result,
+        "derivation": [step.to_record() for step in steps],
+    }
+
+
+def size_text(record: dict[str, Any], form: str) -> str:
+    """A size as JSON, CSV (a line an axis) or Markdown."""
+    if form == "json":
+        return json.dumps(record, indent=2)
+    names = ["axis", "source", "target", "formula", "in_n", "dropped", "same_output"]
+    steps = record["derivation"] or [{"source": record["input_size"], "target": record["output_size"]}]
+    rows = [[_text(step.get(name)) for name in names] for step in steps]
+    if form == "csv":
+        import csv
+        from io import StringIO
+
+        buffer = StringIO()
+        csv.writer(buffer, lineterminator="\n").writerows([names, *rows])
+        return buffer.getvalue().rstrip("\n")
+    lines = [f"| {' | '.join(cells)} |" for cells in (names, ["---"] * len(names), *rows)]
+    return "\n".join([f"**{record['layer']}**", "", *lines])
+
+
+def _text(value: Any) -> str:
+    return "" if value is None else str(_cell(value))
+
+
+def json_text(value: dict[str, Any]) -> str:
+    """One document; a line for each answer, so that it can be read and compared."""
+    rows = value.get("answers")
+    if not rows:
+        return json.dumps(value, indent=2)
+    head = json.dumps(value | {"answers": []}, indent=2)
+    lines = ",\n".join(["    " + json.dumps(row) for row in rows])
+    return head.replace('"answers": []', f'"answers": [\n{lines}\n  ]', 1)
+
+
+def csv_lines(answers: Answers, limit: int | None = None) -> Iterator[str]:
+    """A line of names, and a line for each answer."""
+    import csv
+    from io import StringIO
+
+    records = (answers if limit is None else answers[:limit]).to_records()
+    names = list(dict.fromkeys([name for record in records for name in record]))
+    buffer = StringIO()
+    writer = csv.DictWriter(buffer, names or ["op"], lineterminator="\n")
+    writer.writeheader()
+    for record in records:
+        writer.writerow({name: _cell(value) for name, value in record.items()})
+    yield from buffer.getvalue().splitlines()
+
+
+def _cell(value: Any) -> Any:
+    if isinstance(value, list):
+        return "x".join([str(item) for item in value])
+    if isinstance(value, bool):
+        return str(value).lower()
+    return value
+
+
+def markdown(answers: Answers, limit: int | None) -> str:
+    """The table as Markdown."""
+    made = sheet(answers, limit)
+    lines = [f"**{made.title}**", ""]
+    if not answers:
+        return "\n".join(lines + [f"- {label}: {text}" for label, text in reason_lines(answers.reason)])
+    for row in (made.columns, ["---"] * len(made.columns), *made.rows):
+        cells = [cell.replace("|", "\\|") for cell in row]
+        lines.append(f"| {' | '.join(cells)} |")
+    lines += ["", *[f"- {label}: {text}" for label, text in [*made.hints, *made.legend]]]
+    return "\n".join(lines)
