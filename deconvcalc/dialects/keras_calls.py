@@ -180,6 +180,12 @@ def _resizing(given: Given) -> Layer:
     return Upsample(size=size, mode=given.word("interpolation", _INTERPOLATIONS), axes=2)
 
 
+def _center_crop(given: Given) -> Layer:
+    # What is smaller than the crop is resized and cropped, so that the size is always this one.
+    size = (given.whole("height", 1), given.whole("width", 1))
+    return Upsample(size=size, mode="center_crop", axes=2)
+
+
 def _pairs(given: Given, name: str) -> tuple[tuple[int, int], ...]:
     """An int, one int per axis, or a pair per axis; for one axis, a pair."""
     value = given[name]
@@ -332,6 +338,7 @@ def _table() -> dict[str, Call]:
     units = (("units", REQUIRED), *_ACTIVATION, *plain, *adapter)
     single = [
         Call("Resizing", 2, resizing, _resizing, open_ended=True),
+        Call("CenterCrop", 2, (*resizing[:2], *_FORMAT), _center_crop, open_ended=True),
         Call("Flatten", None, _FORMAT, _flatten, open_ended=True),
         Call("Dense", None, units, _dense, open_ended=True),
         Call("Reshape", None, (("target_shape", REQUIRED),), _reshape, open_ended=True),

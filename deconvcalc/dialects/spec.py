@@ -83,10 +83,36 @@ class Mode(Value):
         unit_stride: whether it needs a stride of 1.
         asked: whether it is searched only when it is asked for by name.
         extra: for a transposed window, whether its output_padding is a number (not None).
+        axes: the only number of axes that it has, or None.
+        fits_3d: whether with three axes the window must fit into the input without its padding.
     """
 
-    __slots__ = ("asked", "bit", "extra", "half", "kind", "lax", "name", "text", "unit_stride")
-    _fields = ("name", "kind", "bit", "text", "half", "lax", "unit_stride", "asked", "extra")
+    __slots__ = (
+        "asked",
+        "axes",
+        "bit",
+        "extra",
+        "fits_3d",
+        "half",
+        "kind",
+        "lax",
+        "name",
+        "text",
+        "unit_stride",
+    )
+    _fields = (
+        "name",
+        "kind",
+        "bit",
+        "text",
+        "half",
+        "lax",
+        "unit_stride",
+        "asked",
+        "extra",
+        "axes",
+        "fits_3d",
+    )
     name: str
     kind: str
     bit: int
@@ -96,6 +122,8 @@ class Mode(Value):
     unit_stride: bool
     asked: bool
     extra: bool
+    axes: int | None
+    fits_3d: bool
 
     def __init__(
         self,
@@ -109,9 +137,11 @@ class Mode(Value):
         unit_stride: bool = False,
         asked: bool = False,
         extra: bool = True,
+        axes: int | None = None,
+        fits_3d: bool = False,
     ) -> None:
         self._set(name=name, kind=kind, bit=bit, text=text, half=half, lax=lax)
-        self._set(unit_stride=unit_stride, asked=asked, extra=extra)
+        self._set(unit_stride=unit_stride, asked=asked, extra=extra, axes=axes, fits_3d=fits_3d)
 
 
 class Dialect(Value):
@@ -249,7 +279,8 @@ def calls(
 
 def alike(values: list[Any]) -> Any:
     """One value where all axes have the same, else a tuple."""
-    return values[0] if all(value == values[0] for value in values) else tuple(values)
+    first = values[0]
+    return first if values.count(first) == len(values) else tuple(values)
 
 
 def keywords(*given: tuple[str, Any, Any]) -> dict[str, Any]:

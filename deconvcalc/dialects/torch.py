@@ -30,6 +30,8 @@ def _spell(op: str, windows: tuple[Placed, ...], mode: Mode) -> dict[str, Any]:
 
 _FREE = Mode("padding", "free", 1, lax=True)
 _FREE_POOL = Mode("padding", "free", 1, half=True)
+_FREE_AVG_POOL = Mode("padding", "free", 1, half=True, fits_3d=True)
+_FACTOR = Mode("factor", "free", 1, axes=2)
 _SAME = Mode("same", "same", 2, text="same", unit_stride=True, asked=True)
 _CONV_MODES = (_FREE, _SAME)
 
@@ -42,8 +44,8 @@ TORCH = Dialect(
         "conv": _CONV_MODES,
         "resize_conv": _CONV_MODES,
         "max_pool": (_FREE_POOL,),
-        "avg_pool": (_FREE_POOL,),
-        "pixel_shuffle": (_FREE,),
+        "avg_pool": (_FREE_AVG_POOL,),
+        "pixel_shuffle": (_FACTOR,),
     },
     stride_with_dilation=True,
     pool_dilation=True,

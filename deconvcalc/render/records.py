@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from deconvcalc.derivation import Derivation
 from deconvcalc.render.sheet import reason_lines, sheet
 from deconvcalc.solver.answers import Answers
+
+if TYPE_CHECKING:
+    from deconvcalc.derivation import Derivation
 
 __all__ = ["csv_lines", "document", "json_text", "markdown", "size_document", "size_text"]
 
@@ -58,7 +59,7 @@ def size_document(layer: str, size: Any, result: Any, steps: tuple[Derivation, .
 def size_text(record: dict[str, Any], form: str) -> str:
     """A size as JSON, CSV (a line an axis) or Markdown."""
     if form == "json":
-        return json.dumps(record, indent=2)
+        return json_text(record)
     names = ["axis", "source", "target", "formula", "in_n", "dropped", "same_output"]
     steps = record["derivation"] or [{"source": record["input_size"], "target": record["output_size"]}]
     rows = [[_text(step.get(name)) for name in names] for step in steps]
@@ -79,6 +80,8 @@ def _text(value: Any) -> str:
 
 def json_text(value: dict[str, Any]) -> str:
     """One document; a line for each answer, so that it can be read and compared."""
+    import json
+
     rows = value.get("answers")
     if not rows:
         return json.dumps(value, indent=2)

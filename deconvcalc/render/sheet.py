@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from deconvcalc.dialects import DIALECTS
 from deconvcalc.sizemap import Progression
 from deconvcalc.solver.answers import Answer, Answers, written
-from deconvcalc.solver.reasons import Reason
 from deconvcalc.values import field_name
+
+if TYPE_CHECKING:
+    from deconvcalc.solver.reasons import Reason
 
 __all__ = ["Sheet", "op_title", "reason_lines", "shown_size", "sheet"]
 

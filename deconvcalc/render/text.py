@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from deconvcalc.derivation import Derivation
 from deconvcalc.render.sheet import ROWS, Sheet, reason_lines, sheet, shown_size
 from deconvcalc.solver.answers import Answers
+
+if TYPE_CHECKING:
+    from deconvcalc.derivation import Derivation
 
 __all__ = ["derivation", "plain", "size_title", "table"]
 

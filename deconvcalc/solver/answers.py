@@ -65,37 +65,34 @@ class Answer:
 
     # Parameters.
 
-    def _each(self, read: Callable[[Any, int], Any]) -> Any:
-        return alike([read(run, k) for run, k in self._by_axis])
-
-    @cached_property
+    @property
     def kernel_size(self) -> Any:
         """The kernel; None for a pixel shuffle."""
-        return None if self.op == "pixel_shuffle" else self._each(lambda run, k: k)
+        return None if self.op == "pixel_shuffle" else alike([k for _, k in self._by_axis])
 
-    @cached_property
+    @property
     def stride(self) -> Any:
         """The stride; None for a pixel shuffle."""
-        return None if self.op == "pixel_shuffle" else self._each(lambda run, k: run.s)
+        return None if self.op == "pixel_shuffle" else alike([run.s for run, _ in self._by_axis])
 
-    @cached_property
+    @property
     def dilation(self) -> Any:
         """The dilation; None for a pixel shuffle."""
-        return None if self.op == "pixel_shuffle" else self._each(lambda run, k: run.d)
+        return None if self.op == "pixel_shuffle" else alike([run.d for run, _ in self._by_axis])
 
-    @cached_property
+    @property
     def factor(self) -> Any:
         """How much a resize or a pixel shuffle enlarges; None for the other operations."""
         if self.op not in ("resize_conv", "pixel_shuffle"):
             return None
-        return self._each(lambda run, k: run.factor)
+        return alike([run.factor for run, _ in self._by_axis])
 
     @cached_property
     def sides(self) -> tuple[tuple[int, int], ...]:
         """(before, after) for each axis: padding of a window, crops of a transposed one."""
         return tuple([run.sides(k) for run, k in self._by_axis])
 
-    @cached_property
+    @property
     def padding(self) -> Any:
         """What PyTorch calls padding: an int, one per axis, or pairs where no int says it."""
         if self.op == "pixel_shuffle":
@@ -104,7 +101,7 @@ class Answer:
             return self.sides
         return alike([before for before, _ in self.sides])
 
-    @cached_property
+    @property
     def output_padding(self) -> Any:
         """How much less is cropped after than before; None where there is no such parameter."""
         if self.op != "conv_transpose":
@@ -130,7 +127,7 @@ class Answer:
         sizes = self._query.targets
         return sizes if self.axes else sizes[0]
 
-    @cached_property
+    @property
     def source(self) -> Any:
         """The input size; where it is the unknown, all inputs that give the target.
 
@@ -149,12 +146,12 @@ class Answer:
 
     # Facts.
 
-    @cached_property
+    @property
     def shift(self) -> float:
         """The largest distance of an output's centre from a plain resize, in input pixels."""
         return max([num / den for num, den in [marks.shift(run, p) for run, _, p in self._pick]])
 
-    @cached_property
+    @property
     def taps(self) -> Any:
         """The different numbers of taps that interior outputs get along an axis, ascending.
 
@@ -170,7 +167,7 @@ class Answer:
                 counts.append(tap_counts(k, run.s, run.d))
         return alike(counts)
 
-    @cached_property
+    @property
     def parameters(self) -> int:
         """Weights for each pair of an input and an output channel, over all axes.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any
 
 from deconvcalc.dialects import DIALECTS, Dialect, Mode
@@ -62,16 +63,19 @@ class Space(Value):
 
     Everything is settled here: defaults, and the modes of padding. `kernel_size`, `stride`,
     `dilation` and `factor` are `Choices`; `padding` None is 0..d(k-1), `output_padding` None is
-    all that the framework takes. `free`, `same` and `half` say what its modes have among them;
-    `kept` holds what was found in it before.
+    all that the framework takes. `axes` is the number of axes of the whole layer, None for any.
+    `free`, `same`, `half` and `fits` say what its modes have among them; `kept` holds what was
+    found in it before.
     """
 
     __slots__ = (
+        "axes",
         "bounds",
         "ceil_mode",
         "dialects",
         "dilation",
         "factor",
+        "fits",
         "free",
         "half",
         "kept",
@@ -84,11 +88,12 @@ class Space(Value):
         "stride",
         "transposed",
     )
-    _fields = ("op", "dialects", "bounds", "ceil_mode")
+    _fields = ("op", "dialects", "bounds", "ceil_mode", "axes")
     op: str
     dialects: tuple[Dialect, ...]
     bounds: Bounds
     ceil_mode: bool
+    axes: int | None
     transposed: bool
     kernel_size: Choices
     stride: Choices
@@ -100,18 +105,25 @@ class Space(Value):
     free: bool
     same: bool
     half: bool
+    fits: bool
     kept: dict[Any, Any]
 
     def __init__(
-        self, op: str, dialects: tuple[Dialect, ...], bounds: Bounds, ceil_mode: bool = False
+        self,
+        op: str,
+        dialects: tuple[Dialect, ...],
+        bounds: Bounds,
+        ceil_mode: bool = False,
+        axes: int | None = None,
     ) -> None:
         pool = op in ("max_pool", "avg_pool")
+        ceil_mode = ceil_mode and pool
         resize = op == "resize_conv"
         stride = Choices(range(1, 2)) if resize else bounds.stride or Choices(range(1, 9))
         kernel = bounds.kernel_size or Choices(
             range(1, 9 if pool else max(11, 2 * stride.last) + 1)
         )
-        self._set(op=op, dialects=dialects, bounds=bounds, ceil_mode=ceil_mode)
+        self._set(op=op, dialects=dialects, bounds=bounds, ceil_mode=ceil_mode, axes=axes)
         self._set(
             kept={},
             transposed=op == "conv_transpose",
@@ -121,13 +133,42 @@ class Space(Value):
             factor=bounds.factor or Choices(range(1, 9)),
             padding=bounds.padding,
             output_padding=bounds.output_padding,
-            modes=tuple([m for dialect in dialects for m in _modes(dialect, op, bounds, ceil_mode)]),
+            modes=tuple([m for dialect in dialects for m in self._modes(dialect)]),
         )
         if resize and bounds.stride and 1 not in bounds.stride:
             self._set(modes=())  # its convolution has no other stride
         kinds = {mode.kind for mode in self.modes}
-        half = any([mode.half for mode in self.modes if mode.kind == "free"])
-        self._set(free="free" in kinds, same="same" in kinds, half=half)
+        free = [mode for mode in self.modes if mode.kind == "free"]
+        self._set(
+            free=bool(free),
+            same="same" in kinds,
+            half=any([mode.half for mode in free]),
+            fits=axes == 3 and any([mode.fits_3d for mode in free]),
+        )
+
+    def replaced(self, **fields: Any) -> Space:
+        """The same space with some fields changed."""
+        return Space(**dict(zip(self._fields, self._values(), strict=True)) | fields)
+
+    def _modes(self, dialect: Dialect) -> Iterator[Mode]:
+        """The modes of a dialect that the bounds leave: each dialect reads them in its own terms."""
+        op, words, bounds = self.op, self.bounds.words, self.bounds
+        for mode in dialect.modes[op]:
+            if self.ceil_mode and mode.kind != "free":
+                continue
+            if mode.axes and self.axes and mode.axes != self.axes:
+                continue
+            if mode.kind == "free":
+                # A number of padding, or 0 by the word "valid" where the framework has it.
+                wanted = words is None or (op in ("conv", "resize_conv") and "valid" in words)
+            else:
+                named = words is not None and mode.text in words
+                wanted = named or (words is None and bounds.padding is None and not mode.asked)
+            if op == "conv_transpose" and (bounds.no_extra or bounds.output_padding is not None):
+                asked = bounds.output_padding is not None if mode.extra else bounds.no_extra
+                wanted = wanted and asked
+            if wanted:
+                yield mode
 
     def top_skew(self, s: int, d: int) -> int:
         """The largest output_padding of a transposed window in any mode of the space."""
@@ -148,26 +189,6 @@ class Space(Value):
         shown["dilation"] = str(self.dilation)
         shown["factor"] = str(self.factor)
         return {name: shown[name] for name in BOUNDS if name in USED[self.op]}
-
-
-def _modes(dialect: Dialect, op: str, bounds: Bounds, ceil_mode: bool) -> list[Mode]:
-    """The modes of a dialect that the bounds leave: each dialect reads them in its own terms."""
-    words = bounds.words
-    kept = []
-    for mode in dialect.modes[op]:
-        if ceil_mode and mode.kind != "free":
-            continue
-        if mode.kind == "free":
-            # A number of padding, or 0 by the word "valid" where the framework has it.
-            wanted = words is None or (op in ("conv", "resize_conv") and "valid" in words)
-        else:
-            named = words is not None and mode.text in words
-            wanted = named or (words is None and bounds.padding is None and not mode.asked)
-        if op == "conv_transpose" and (bounds.no_extra or bounds.output_padding is not None):
-            wanted = wanted and (bounds.output_padding is not None if mode.extra else bounds.no_extra)
-        if wanted:
-            kept.append(mode)
-    return kept
 
 
 class Query(Value):
@@ -200,7 +221,7 @@ class Query(Value):
     def in_dialects(self, name: str, dialects: tuple[Dialect, ...]) -> Query:
         """The same question in other dialects."""
         spaces = {
-            op: tuple([Space(op, dialects, space.bounds, space.ceil_mode) for space in axes])
+            op: tuple([space.replaced(dialects=dialects) for space in axes])
             for op, axes in self.spaces.items()
         }
         return self.replaced(dialect=name, spaces=spaces)
@@ -395,7 +416,10 @@ def _read(
         for i in range(count)
     ]
     _check_use(ops, bounds, per_axis, ceil_mode)
-    spaces = {name: tuple([Space(name, dialects, b, ceil_mode) for b in per_axis]) for name in ops}
+    spaces = {
+        name: tuple([Space(name, dialects, each, ceil_mode, axes) for each in per_axis])
+        for name in ops
+    }
     return Query(
         targets=targets,
         sources=sources,

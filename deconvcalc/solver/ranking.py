@@ -33,6 +33,9 @@ __all__ = ["Pick", "Ranked", "one_layer"]
 Pick = tuple[tuple[Run, int, tuple[Pair, ...]], ...]
 """One answer: for each group of axes a run, a kernel and the sizes."""
 
+MOST_SORTED = 10_000
+"""Up to so many answers of a level are sorted at once when all are asked for."""
+
 LATE = 3
 """Kernels below this come after the larger ones."""
 
@@ -96,7 +99,25 @@ class _Level:
         picks: list[Pick] = []
         for mix in self.mixes:
             picks += product(*[tier.at(k) for tier, k in zip(mix, kernels, strict=True)])
-        return start, _by_shift(picks) if len(picks) > 1 else picks
+        return start, _by_shift(picks)
+
+    def __iter__(self) -> Iterator[Pick]:
+        if len(self.mixes[0]) > 1 or self.total > MOST_SORTED:
+            index = 0
+            while index < self.total:
+                _, picks = self.block(index)
+                yield from picks
+                index += len(picks)
+            return
+        places: dict[int, list[Pick]] = {}
+        for (tier,) in self.mixes:
+            for run in tier.runs:
+                for k in run.kernels:
+                    if k not in run.minus:
+                        pick = ((run, k, run.pairs or tier.pairs),)
+                        places.setdefault(_place(k, self.top), []).append(pick)
+        for place in sorted(places):
+            yield from _by_shift(places[place])
 
     def _find(self, kernels: list[int], index: int) -> int:
         """The place of the next axis's kernel for the answer at `index` among those that agree."""
@@ -129,6 +150,8 @@ def _product(numbers: list[int]) -> int:
 
 def _by_shift(picks: list[Pick]) -> list[Pick]:
     """Answers sorted by the last criterion, the shift, and by what makes the order total."""
+    if len(picks) < 2:
+        return picks
     shifts = [[shift(run, pairs) for run, _, pairs in pick] for pick in picks]
     unit = lcm(*[den for row in shifts for _, den in row])
     keys = []
@@ -235,11 +258,8 @@ class Ranked(Sequence[Pick]):
 
     def __iter__(self) -> Iterator[Pick]:
         for level in self._made():
-            index = 0
-            while index < level.total:
-                _, picks = level.block(index)
-                yield from picks
-                index += len(picks)
+            yield from level
+
 
 def _marked(found: Found, part: Part, *, first: bool = False) -> list[tuple[int, Run]]:
     """The runs of a part with all of their marks; `first` stops where no better one can follow."""
