@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from deconvcalc.errors import DeconvcalcError
 from deconvcalc.formulas import Formula, SpreadTo, Window
-from deconvcalc.layers import Layer
-from deconvcalc.sizemap import Progression, SizeMap
 from deconvcalc.values import Value, spatial
+
+if TYPE_CHECKING:
+    from deconvcalc.layers import Layer
+    from deconvcalc.sizemap import Progression, SizeMap
 
 __all__ = ["Derivation", "derive"]
 

@@ -273,10 +273,15 @@ def _windows_to(
             placed = place(op, style, n * factor, k, s, d, p, extra, ceil_mode=ceil_mode)
             if placed is None or placed[2] != target:
                 continue
-            if op == "avg_pool" and style.framework == "torch" and question.rank == 3 and n < k:
-                continue  # nn.AvgPool3d alone does not count the padding here
+            if too_short(question, op, style, k, n):
+                continue
             found.setdefault(Window(factor, k, s, d, *placed[:2]), set()).add(n)
     return found
+
+
+def too_short(question: Question, op: str, style: Style, k: int, n: int) -> bool:
+    """Whether nn.AvgPool3d refuses the input: it alone does not count the padding here."""
+    return op == "avg_pool" and style.framework == "torch" and question.rank == 3 and n < k
 
 
 def _longest(target: int, k: int, s: int, d: int, p: int) -> int:
@@ -359,7 +364,7 @@ class Facts(NamedTuple):
     in_both: bool
     dilated: bool
     shift: Fraction
-    taps: tuple[int, ...]
+    taps: tuple[object, ...]
 
 
 @cache
@@ -425,6 +430,7 @@ def written_by(
     return any(
         all(
             _written(op, style, window, sizes[axis] * window.factor, ceil)
+            and not too_short(question, op, style, window.kernel, sizes[axis])
             for sizes in inputs
             for axis, window in enumerate(layer.windows)
         )
@@ -456,11 +462,12 @@ def facts(question: Question, layer: Layer, inputs: set[tuple[int, ...]]) -> Fac
         for n in sorted({sizes[axis] for sizes in inputs})
     ]
     shifts = [(n, largest_shift(op, window, n, m)) for window, n, m in each]
-    taps: set[int] = set()
-    for group in question.groups:
-        k, s, d = windows[group[0]][1:4]
-        single = all(sizes[axis] == 1 for sizes in inputs for axis in group)
-        taps |= {k} if not spread else {1} if single else interior_taps(k, s, d)
+    taps: list[tuple[int, ...]] = []
+    for axis, (_, k, s, d, _, _) in enumerate(windows):
+        group = next(group for group in question.groups if axis in group)
+        single = all(sizes[other] == 1 for sizes in inputs for other in group)
+        counts = {k} if not spread else {1} if single else interior_taps(k, s, d)
+        taps.append(tuple(sorted(counts)))
     return Facts(
         holes=any(has_hole(op, window, n, m) for window, n, m in each),
         aligned=all(2 * shift <= 1 or (n == 1 and op in ENLARGING) for n, shift in shifts),
@@ -474,7 +481,7 @@ def facts(question: Question, layer: Layer, inputs: set[tuple[int, ...]]) -> Fac
         ),
         dilated=any(window.dilation > 1 for window in windows),
         shift=max(shift for _, shift in shifts),
-        taps=tuple(sorted(taps)),
+        taps=taps[0] if taps.count(taps[0]) == len(taps) else tuple(taps),
     )
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from deconvcalc.errors import DeconvcalcError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
 
 __all__ = ["BOUND", "FORMAT", "SIZE", "BoundType", "SizeType", "exit_2", "wants_rich"]
 
@@ -40,7 +42,7 @@ def _number(text: str, fail: Callable[[str], Any]) -> int:
     return number
 
 
-class SizeType(click.ParamType):
+class SizeType(click.ParamType[Any]):
     """A spatial size: 28, 28x30 or 8x28x28."""
 
     name = "size"
@@ -64,7 +66,7 @@ class SizeType(click.ParamType):
         return sizes if len(sizes) > 1 else sizes[0]
 
 
-class BoundType(click.ParamType):
+class BoundType(click.ParamType[Any]):
     """What a parameter may be: 3, 2..5 (both included), 2,4, or 3x5 for one per axis."""
 
     name = "bound"

@@ -20,7 +20,7 @@ from deconvcalc.cli.arguments import FORMAT, SIZE, exit_2, wants_rich
 )
 @click.option("--format", "form", type=FORMAT, default="table", show_default=True)
 def command(layer: str, size: Any, dialect: str | None, form: str) -> None:
-    """The output size of a layer, and the arithmetic that gives it.
+    r"""The output size of a layer, and the arithmetic that gives it.
 
     LAYER is one call of PyTorch, Keras or this library; SIZE is the input: 28 or 28x30.
 

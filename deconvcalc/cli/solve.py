@@ -47,13 +47,15 @@ OPS = ["conv-transpose", "conv", "max-pool", "avg-pool", "resize-conv", "pixel-s
     default=None,
     help="One value for all axes, or one for each. By default equal axes share.",
 )
-@click.option("--limit", type=click.IntRange(min=1), help="How many to show. Default: 10 in tables.")
+@click.option(
+    "--limit", type=click.IntRange(min=1), help="How many to show. Default: 10 in tables."
+)
 @click.option("--all", "everything", is_flag=True, help="Show all answers.")
 @click.option("--format", "form", type=FORMAT, default="table", show_default=True)
 def command(
     target: Any, source: Any, limit: int | None, everything: bool, form: str, **question: Any
 ) -> None:
-    """All layers that turn one size into another, best first.
+    r"""All layers that turn one size into another, best first.
 
     TARGET is the size wanted: 7, 7x14 or 8x28x28. A bound is 3, 2..5 (both ends included), 2,4 or,
     one per axis, 3x5.

@@ -36,10 +36,10 @@ _VALID = Mode("valid", "none", 4, text="valid")
 _SAME = Mode("same", "same", 8, text="same")
 _BOTH = (_VALID, _SAME)
 _TRANSPOSED = (
-    _VALID,
-    _SAME,
     Mode("valid, output_padding=None", "none", 16, text="valid", extra=False),
     Mode("same, output_padding=None", "same", 32, text="same", extra=False),
+    _VALID,
+    _SAME,
 )
 
 KERAS = Dialect(

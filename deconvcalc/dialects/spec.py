@@ -151,7 +151,7 @@ class Dialect(Value):
         name: its short name, as on the command line.
         title: its name for people.
         prefixes: the modules whose attributes are its calls: "nn" in `nn.Conv2d`.
-        modes: for each operation of the solver, the ways to pad.
+        modes: for each operation of the solver, the ways to pad, the shortest to write first.
         stride_with_dilation: whether a layer may have both above 1 (on any axes).
         pool_dilation: whether a max pool may be dilated.
         spell: writes windows, one per axis, as the keyword arguments of a mode, without defaults.

@@ -388,7 +388,7 @@ class Layer(Value):
         count = len(sizes)
         if self.axes is None and not 1 <= count <= MOST_AXES:
             raise SizeError(
-                f"a size has 1 to {MOST_AXES} axes, not {count}",
+                f"{self} takes sizes of 1 to {MOST_AXES} axes, not {count}",
                 layer=self,
                 size=sizes,
                 rule="axes",

@@ -40,8 +40,7 @@ class Windowed(Layer):
     def _read(self, arguments: Arguments, fields: dict[str, Any]) -> None:
         """Read what all windows have: k, s, d and the padding rule."""
         kernel = arguments.ints("kernel_size", fields["kernel_size"], 1)
-        stride = fields["stride"]
-        stride = kernel if stride is None else arguments.ints("stride", stride, 1)
+        stride = arguments.ints("stride", fields["stride"], 1)
         padding = arguments.padding(fields["padding"])
         self._set(kernel_size=kernel, stride=stride)
         if "dilation" in fields:
@@ -318,6 +317,7 @@ class MaxPool(Windowed):
         axes: int | None = None,
     ) -> None:
         read = Arguments(type(self).__name__, axes)
+        stride = kernel_size if stride is None else stride
         fields = {"kernel_size": kernel_size, "stride": stride, "padding": padding}
         self._read(read, fields | {"dilation": dilation})
         self._set(ceil_mode=read.flag("ceil_mode", ceil_mode))
@@ -391,6 +391,7 @@ class AvgPool(Windowed):
         axes: int | None = None,
     ) -> None:
         read = Arguments(type(self).__name__, axes)
+        stride = kernel_size if stride is None else stride
         self._read(read, {"kernel_size": kernel_size, "stride": stride, "padding": padding})
         divisor = None if divisor is None else read.whole("divisor", divisor)
         if divisor == 0:

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
-from deconvcalc.render.sheet import reason_lines, sheet
-from deconvcalc.solver.answers import Answers
-
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from deconvcalc.derivation import Derivation
+    from deconvcalc.solver.answers import Answers
 
 __all__ = ["csv_lines", "document", "json_text", "markdown", "size_document", "size_text"]
 
@@ -45,7 +44,9 @@ def _source(answers: Answers) -> Any:
     return list(sources) if answers.query.axes else sources[0]
 
 
-def size_document(layer: str, size: Any, result: Any, steps: tuple[Derivation, ...]) -> dict[str, Any]:
+def size_document(
+    layer: str, size: Any, result: Any, steps: tuple[Derivation, ...]
+) -> dict[str, Any]:
     """A size and its derivation."""
     return {
         "schema": SCHEMA,
@@ -61,7 +62,9 @@ def size_text(record: dict[str, Any], form: str) -> str:
     if form == "json":
         return json_text(record)
     names = ["axis", "source", "target", "formula", "in_n", "dropped", "same_output"]
-    steps = record["derivation"] or [{"source": record["input_size"], "target": record["output_size"]}]
+    steps = record["derivation"] or [
+        {"source": record["input_size"], "target": record["output_size"]}
+    ]
     rows = [[_text(step.get(name)) for name in names] for step in steps]
     if form == "csv":
         import csv
@@ -115,12 +118,12 @@ def _cell(value: Any) -> Any:
 
 def markdown(answers: Answers, limit: int | None) -> str:
     """The table as Markdown."""
+    from deconvcalc.render.sheet import sheet
+
     made = sheet(answers, limit)
     lines = [f"**{made.title}**", ""]
-    if not answers:
-        return "\n".join(lines + [f"- {label}: {text}" for label, text in reason_lines(answers.reason)])
-    for row in (made.columns, ["---"] * len(made.columns), *made.rows):
+    for row in (made.columns, ["---"] * len(made.columns), *made.rows) if made.rows else ():
         cells = [cell.replace("|", "\\|") for cell in row]
         lines.append(f"| {' | '.join(cells)} |")
-    lines += ["", *[f"- {label}: {text}" for label, text in [*made.hints, *made.legend]]]
-    return "\n".join(lines)
+    lines += [""] if made.rows else []
+    return "\n".join(lines + [f"- {label}: {text}" for label, text in [*made.hints, *made.legend]])

@@ -5,14 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from deconvcalc.dialects import DIALECTS
-from deconvcalc.sizemap import Progression
 from deconvcalc.solver.answers import Answer, Answers, written
 from deconvcalc.values import field_name
 
 if TYPE_CHECKING:
     from deconvcalc.solver.reasons import Reason
 
-__all__ = ["Sheet", "op_title", "reason_lines", "shown_size", "sheet"]
+__all__ = ["Sheet", "op_title", "reason_lines", "sheet", "shown_size"]
 
 ROWS = 10
 """How many answers a table shows unless it is told otherwise."""
@@ -89,13 +88,17 @@ def _shown(value: Any) -> str:
 
 def sheet(answers: Answers, limit: int | None = ROWS) -> Sheet:
     """The table of the first `limit` answers (None: all of them)."""
-    query = answers.query
     made = Sheet(f"{_question(answers)}: {_counted(answers)}")
+    if not answers:
+        made.hints = reason_lines(answers.reason)
+        return made
     shown = list(answers if limit is None else answers[:limit])
     columns = _columns(answers, shown)
     made.columns = list(columns)
     for number, answer in enumerate(shown, 1):
-        made.rows.append([str(number) if name == "#" else read(answer) for name, read in columns.items()])
+        made.rows.append(
+            [str(number) if name == "#" else read(answer) for name, read in columns.items()]
+        )
     made.legend = [(name, _MEANINGS[name]) for name in columns if name in _MEANINGS]
     for dialect in DIALECTS.values():
         if dialect.title in columns:
@@ -172,7 +175,7 @@ def _taps(answer: Answer) -> str:
 
 def _inputs(source: Any) -> str:
     axes = source if isinstance(source, tuple) else (source,)
-    return " x ".join([str(axis) if isinstance(axis, Progression) else str(axis) for axis in axes])
+    return " x ".join([str(axis) for axis in axes])
 
 
 def _spelled(answer: Answer, dialect: str) -> str:
@@ -228,7 +231,9 @@ def reason_lines(reason: Reason) -> list[tuple[str, str]]:
         ends = [text for text, size in zip((below, above), reason.nearest, strict=True) if size]
         lines.append(("nearest", f"{' and '.join(ends)} can be reached within the same bounds"))
     if reason.relaxation:
-        values = " and ".join([f"{field_name(n)} {_shown(v)}" for n, v in reason.relaxation.items()])
+        values = " and ".join(
+            [f"{field_name(n)} {_shown(v)}" for n, v in reason.relaxation.items()]
+        )
         lines.append(("relax", f"{values}, for example {_layers(reason.answer)}"))
     elif reason.answer is not None:
         lines.append(("elsewhere", f"--dialect any has {_layers(reason.answer)}"))

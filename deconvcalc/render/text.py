@@ -4,43 +4,43 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from deconvcalc.render.sheet import ROWS, Sheet, reason_lines, sheet, shown_size
-from deconvcalc.solver.answers import Answers
+from deconvcalc.render.sheet import ROWS, Sheet, sheet, shown_size
 
 if TYPE_CHECKING:
     from deconvcalc.derivation import Derivation
+    from deconvcalc.solver.answers import Answers
 
-__all__ = ["derivation", "plain", "size_title", "table"]
+__all__ = ["derivation", "is_left", "labelled", "lines", "size_title", "table"]
 
 
 def table(answers: Answers, limit: int | None = ROWS) -> str:
     """The answers as a table in plain text of full width, or the reason why there are none."""
-    return plain(sheet(answers, limit), answers)
+    return "\n".join([text for _, text in lines(sheet(answers, limit))])
 
 
-def plain(made: Sheet, answers: Answers) -> str:
-    """A sheet as plain text."""
-    lines = [made.title]
-    if not answers:
-        return "\n".join(lines + labelled(reason_lines(answers.reason)))
-    widths = [
-        max([len(cell) for cell in column])
-        for column in zip(made.columns, *made.rows, strict=True)
-    ]
-    for row in (made.columns, *made.rows):
-        cells = [
-            cell.ljust(width) if _left(name) else cell.rjust(width)
-            for cell, width, name in zip(row, widths, made.columns, strict=True)
-        ]
-        lines.append(("  " + "  ".join(cells)).rstrip())
-        if row is made.columns:
-            lines.insert(-1, "")
-    lines += ["", *labelled(made.hints), *([""] if made.hints else []), *labelled(made.legend)]
-    return "\n".join(lines).rstrip()
+def lines(made: Sheet) -> list[tuple[str, str]]:
+    """A sheet as lines, each with its role: title, head, first, row, hint or legend."""
+    result = [("title", made.title), ("row", "")]
+    if made.rows:
+        cells = [made.columns, *made.rows]
+        widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+        left = [is_left(name) for name in made.columns]
+        for number, row in enumerate(cells):
+            padded = [
+                cell.ljust(width) if side else cell.rjust(width)
+                for cell, width, side in zip(row, widths, left, strict=True)
+            ]
+            role = ("head", "first")[number] if number < 2 else "row"
+            result.append((role, ("  " + "  ".join(padded)).rstrip()))
+        result.append(("row", ""))
+    result += [("hint", line) for line in labelled(made.hints)]
+    if made.hints and made.legend:
+        result.append(("row", ""))
+    return result + [("legend", line) for line in labelled(made.legend)]
 
 
-def _left(column: str) -> bool:
-    """Whether a column is text, not numbers."""
+def is_left(column: str) -> bool:
+    """Whether a column is text, and so starts at the left."""
     return column not in ("#", "k", "s", "p", "op", "d", "f", "shift")
 
 
@@ -62,14 +62,14 @@ def derivation(derivations: tuple[Derivation, ...]) -> str:
     for one in derivations:
         head = [] if one.axis is None else [f"axis {one.axis}: {one.source} → {one.target}"]
         letters = ", ".join([f"{name} = {value}" for name, value in one.letters])
-        lines = [f"m = {one.formula}" + (f"    with {letters}" if letters else "")]
-        lines += [f"  = {step}" for step in one.steps if step != one.formula]
-        lines.append(f"  = {one.target}")
+        steps = [f"m = {one.formula}" + (f"    with {letters}" if letters else "")]
+        steps += [f"  = {step}" for step in one.steps if step != one.formula]
+        steps.append(f"  = {one.target}")
         facts = []
         if one.remark:
             facts.append(("dropped", one.remark))
         if one.in_n is not None:
             facts.append(("in n", f"{one.in_n},  for {one.domain}"))
-            facts.append(("same output", f"{one.same_output}"))
-        blocks.append("\n".join([*head, *["  " + line for line in lines], *labelled(facts)]))
+            facts.append(("same output", str(one.same_output)))
+        blocks.append("\n".join([*head, *["  " + step for step in steps], *labelled(facts)]))
     return "\n\n".join(blocks)

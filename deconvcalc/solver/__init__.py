@@ -93,7 +93,8 @@ def _runs(query: Query, op: str) -> list[Found]:
         if query.sources is None:
             from deconvcalc.solver.inputs import find_inputs
 
-            made.append(find_inputs(space, tuple([query.targets[i] for i in group])))
+            targets = tuple([query.targets[i] for i in group])
+            made.append(find_inputs(space, targets, alone=len(query.groups) == 1))
         else:
             made.append(find_runs(space, query.pairs(group)))
         if not made[-1].total:

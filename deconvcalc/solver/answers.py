@@ -188,13 +188,11 @@ class Answer:
         if self.op == "pixel_shuffle":
             return {"upscale_factor": self.factor} if owner.modes[self.op] else None
         windows = tuple([(k, run.s, run.d, *run.sides(k)) for run, k in self._by_axis])
-        # The shortest spelling is the one to show.
-        spellings = [
-            owner.spell(self.op, windows, mode)
-            for mode in owner.modes[self.op]
-            if mode.bit & self._modes
-        ]
-        return min(spellings, key=len) if spellings else None
+        for mode in owner.modes[self.op]:
+            if mode.bit & self._modes:
+                ceil_mode = {"ceil_mode": True} if self.ceil_mode else {}
+                return owner.spell(self.op, windows, mode) | ceil_mode
+        return None
 
     @cached_property
     def layers(self) -> tuple[Layer, ...]:

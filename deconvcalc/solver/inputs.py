@@ -17,8 +17,11 @@ MOST_LAYERS = 300_000
 """How many layers are looked at one by one where no source is named."""
 
 
-def find_inputs(space: Space, targets: tuple[int, ...]) -> Found:
+def find_inputs(space: Space, targets: tuple[int, ...], *, alone: bool = True) -> Found:
     """Every layer of a space with the inputs that it takes to the targets, one run a layer.
+
+    Not `alone`, beside axes with other parameters, a layer has a run for "same" too where that
+    takes fewer inputs: another axis may be written by "same" only.
 
     Raises:
         QueryError: the bounds leave too many layers to look at each.
@@ -26,7 +29,8 @@ def find_inputs(space: Space, targets: tuple[int, ...]) -> Found:
     if not space.modes:
         return Found((), [])
     _check_work(space)
-    runs = _shuffles(space, targets) if space.op == "pixel_shuffle" else _windows(space, targets)
+    shuffles = space.op == "pixel_shuffle"
+    runs = _shuffles(space, targets) if shuffles else _windows(space, targets, alone)
     parts = []
     for run in runs:
         run.flags |= misaligned(run, ())
@@ -34,7 +38,7 @@ def find_inputs(space: Space, targets: tuple[int, ...]) -> Found:
     return Found((), parts)
 
 
-def _windows(space: Space, targets: tuple[int, ...]) -> Iterator[Run]:
+def _windows(space: Space, targets: tuple[int, ...], alone: bool) -> Iterator[Run]:
     preimages: dict[tuple[int, int, int], Progression] = {}
     for s in space.stride:
         for d in space.dilation:
@@ -49,13 +53,16 @@ def _windows(space: Space, targets: tuple[int, ...]) -> Iterator[Run]:
                             preimages[key] = _preimage(space, ke, s, before, after, m)
                         found.append(preimages[key])
                     for factor in space.factor if space.op == "resize_conv" else (1,):
-                        yield from _run(space, targets, (k, s, d, before, after), found, factor)
+                        placed = (k, s, d, before, after)
+                        yield from _runs(space, targets, placed, found, factor, alone)
 
 
 def _check_work(space: Space) -> None:
     kernels = len(space.kernel_size)
     pads = len(space.padding) if space.padding else space.kernel_size.last * space.dilation.last
-    extra = space.stride.last if space.transposed and not space.output_padding else 1
+    extra = 1
+    if space.same or space.fits or (space.transposed and not space.output_padding):
+        extra = space.stride.last
     work = kernels * pads * len(space.stride) * len(space.dilation) * extra
     if space.op in ("pixel_shuffle", "resize_conv"):
         work = len(space.factor) * (work if space.op == "resize_conv" else 1)
@@ -106,47 +113,68 @@ def _preimage(space: Space, ke: int, s: int, before: int, after: int, m: int) ->
     return result.preimage(m)
 
 
+def _runs(
+    space: Space,
+    targets: tuple[int, ...],
+    placed: tuple[int, int, int, int, int],
+    found: list[Progression],
+    factor: int,
+    alone: bool,
+) -> Iterator[Run]:
+    """The runs of one layer, if inputs are left that some mode of the space takes."""
+    # PyTorch's padded average is another layer than Keras's: each is looked at alone.
+    apart = space.op == "avg_pool" and placed[3:] != (0, 0)
+    for bits in BITS.values() if apart else (-1,):
+        run = _run(space, targets, placed, found, factor, bits, -1)
+        if run is None:
+            continue
+        yield run
+        if not alone and space.same:
+            fewer = _run(space, targets, placed, found, factor, bits, ~run.allowed)
+            if fewer is not None:
+                fewer.wider = run.allowed
+                yield fewer
+
+
 def _run(
     space: Space,
     targets: tuple[int, ...],
     placed: tuple[int, int, int, int, int],
     found: list[Progression],
     factor: int,
-) -> Iterator[Run]:
-    """The run of one layer, if inputs are left that some mode of the space takes."""
+    bits: int,
+    asked: int,
+) -> Run | None:
+    """The run of one layer that modes among `bits` write, with the inputs that `asked` take."""
     k, s, d, before, after = placed
-    # PyTorch's padded average is another layer than Keras's: each is looked at alone.
-    apart = space.op == "avg_pool" and (before or after)
-    for bits in BITS.values() if apart else (-1,):
-        sources, pairs = [], []
-        modes = allowed = bits
-        for m, inputs in zip(targets, found, strict=True):
-            masks = {}
-            for n in _ends(space, inputs):
-                mask = written(space.op, n, k, s, d, before, after, space.ceil_mode) & bits
-                within = admitted(space, mask, k, s, d, before, after)
-                if within and n % factor == 0:
-                    masks[n] = mask, within
-            if not masks:
-                break
-            taken = list(masks)
-            for n in (taken[0], taken[-1]):
-                modes &= masks[n][0]
-                allowed &= masks[n][1]
-                pairs.append((n // factor, m))
-            sources.append(Progression(taken[0] // factor, taken[-1] // factor))
-        else:
-            pairs = list(dict.fromkeys(pairs))
-            line = (s, d, d * (k - 1) + 1 - before - after, before - after, factor)
-            flags = flags_of(space.op, tuple(pairs), line, k)
-            marks = (flags, modes, allowed)
-            given = {"pairs": tuple(pairs), "sources": tuple(sources)}
-            yield Run(space, line, range(k, k + 1), marks, **given)
+    sources, pairs = [], []
+    modes = allowed = bits
+    for m, inputs in zip(targets, found, strict=True):
+        masks = {}
+        for n in _ends(space, inputs):
+            mask = written(space, n, k, s, d, before, after) & bits
+            within = admitted(space, mask, k, s, d, before, after) & asked
+            if within and n % factor == 0:
+                masks[n] = mask, within
+        if not masks:
+            return None
+        taken = list(masks)
+        for n in (taken[0], taken[-1]):
+            modes &= masks[n][0]
+            allowed &= masks[n][1]
+            pairs.append((n // factor, m))
+        sources.append(Progression(taken[0] // factor, taken[-1] // factor))
+    pairs = list(dict.fromkeys(pairs))
+    line = (s, d, d * (k - 1) + 1 - before - after, before - after, factor)
+    marks = (flags_of(space.op, tuple(pairs), line, k), modes, allowed)
+    return Run(
+        space, line, range(k, k + 1), marks, pairs=tuple(pairs), sources=tuple(sources)
+    )
 
 
 def _ends(space: Space, inputs: Progression) -> Progression | tuple[int, ...]:
     """The inputs to look at: all where a rule depends on them, the two ends where none does."""
-    if not inputs or any(mode.kind == "same" for mode in space.modes):
+    if not inputs or space.same or space.fits:
         return inputs
     return tuple(dict.fromkeys((inputs[0], inputs[-1])))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import product
 from typing import Any
 
 from deconvcalc.errors import DeconvcalcError
@@ -42,13 +43,11 @@ def contains(query: Query, ranked: Ranked, layers: Sequence[Layer]) -> bool:
     if op is None or op not in query.ops or not _plain(layers):
         return False
     windows = [_window(query, op, layers, axis) for axis in range(len(query.targets))]
-    runs = []
+    found = []
     for place, group in enumerate(query.groups):
-        found = _in_group(ranked.runs(op, place), [windows[axis] for axis in group])
-        if found is None or (op == "avg_pool" and not _counts(found, layers[0])):
-            return False
-        runs.append(found[0])
-    return bool(one_layer(runs)[1])
+        runs = _in_group(ranked.runs(op, place), [windows[axis] for axis in group])
+        found.append([run for run in runs if op != "avg_pool" or _counts(run, layers[0])])
+    return any(one_layer(list(runs))[1] for runs in product(*found))
 
 
 def _plain(layers: Sequence[Layer]) -> bool:
@@ -87,22 +86,20 @@ def _on(value: Any, axis: int) -> Any:
     return value[axis] if isinstance(value, tuple) else value
 
 
-def _in_group(runs: Iterator[Run], windows: list[Any]) -> tuple[Run, int] | None:
-    """The run that has the window which all axes of the group share."""
+def _in_group(runs: Iterator[Run], windows: list[Any]) -> Iterator[Run]:
+    """The runs that have the window which all axes of the group share."""
     window = windows[0]
     if window is None or any(other != window for other in windows):
-        return None
+        return
     factor, k, s, d, before, after, ceil_mode = window
     for run in runs:
         same = (run.factor, run.s, run.d, run.ceil_mode) == (factor, s, d, ceil_mode)
         if same and k in run and run.sides(k) == (before, after):
-            return run, k
-    return None
+            yield run
 
 
-def _counts(found: tuple[Run, int], layer: Any) -> bool:
+def _counts(run: Run, layer: Any) -> bool:
     """Whether a padded mean counts the padding as the layer does."""
-    run, k = found
-    if run.sides(k) == (0, 0):
+    if run.sides(run.kernels[0]) == (0, 0):
         return True
     return bool(run.allowed & BITS["torch"]) == layer.count_include_pad

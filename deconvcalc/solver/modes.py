@@ -36,20 +36,19 @@ def in_both(mask: int) -> bool:
     return True
 
 
-def written(
-    op: str, n: int, k: int, s: int, d: int, before: int, after: int, ceil_mode: bool
-) -> int:
+def written(space: Space, n: int, k: int, s: int, d: int, before: int, after: int) -> int:
     """The mask of all modes, of any dialect, that write this window at input size n."""
     mask = 0
-    transposed = op == "conv_transpose"
-    for dialect, mode in OPERATION_MODES[op]:
-        if d > 1 and not _dilates(dialect, op, s):
+    for dialect, mode in OPERATION_MODES[space.op]:
+        if d > 1 and not _dilates(dialect, space.op, s):
             continue
-        if transposed:
+        if space.transposed:
             fits = _spread_fits(mode, k, s, d, before, after)
+        elif space.ceil_mode and mode.kind != "free":
+            fits = False
         else:
             fits = _window_fits(mode, n, k, s, d, before, after)
-            fits = fits and (mode.kind == "free" or not ceil_mode)
+            fits = fits and not (mode.fits_3d and space.axes == 3 and n < k)
         if fits:
             mask |= mode.bit
     return mask

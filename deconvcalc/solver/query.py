@@ -152,7 +152,8 @@ class Space(Value):
 
     def _modes(self, dialect: Dialect) -> Iterator[Mode]:
         """The modes of a dialect that the bounds leave: each dialect reads them in its own terms."""
-        op, words, bounds = self.op, self.bounds.words, self.bounds
+        op, bounds = self.op, self.bounds
+        words = bounds.words if "padding" in USED[op] else None
         for mode in dialect.modes[op]:
             if self.ceil_mode and mode.kind != "free":
                 continue

@@ -279,7 +279,7 @@ def _tiers(found: Found) -> dict[Any, _Tier]:
     for part in found.parts:
         rank = ratio_rank(part, part.runs[0].pairs or found.pairs)
         for flags, run in _marked(found, part):
-            key = (flags, run.modes, run.allowed, rank, run.s, run.d > 1)
+            key = (flags, run.modes, run.allowed, rank, run.s, run.d > 1, run.wider)
             if key not in tiers:
                 tiers[key] = _Tier([], found.pairs)
             tiers[key].add([run])
@@ -301,16 +301,22 @@ def _mixes(groups: list[dict[Any, _Tier]]) -> Iterator[tuple[Any, tuple[_Tier, .
 
 def one_layer(runs: list[Run]) -> tuple[int, int]:
     """The modes in which one layer writes all axes, and those that the question admits."""
-    modes, allowed = -1, -1
+    modes = allowed = wider = -1
     for run in runs:
         modes &= run.modes
         allowed &= run.allowed
+        wider &= run.wider or run.allowed
     if any([run.s > 1 for run in runs]) and any([run.d > 1 for run in runs]):
         # Some frameworks refuse a stride on one axis with a dilation on another.
         for name, dialect in DIALECTS.items():
             if not dialect.stride_with_dilation and runs[0].op in _CONVOLUTIONS:
                 modes &= ~BITS[name]
                 allowed &= ~BITS[name]
+                wider &= ~BITS[name]
+    if any([run.factor != runs[0].factor for run in runs]) and runs[0].op == "pixel_shuffle":
+        return 0, 0  # it has one factor for all axes
+    if wider and any([run.wider for run in runs]):
+        return modes, 0  # listed with more inputs already
     return modes, allowed
 
 

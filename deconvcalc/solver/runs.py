@@ -70,6 +70,7 @@ class Run:
         modes: the mask of modes that write them; allowed: of those that the question admits.
         pairs, sources: where the source is unknown, the (source, target) sizes to judge it by,
             and the inputs that give the target, one progression an axis.
+        wider: the modes that write the same window for more inputs, in a run of its own; or 0.
     """
 
     __slots__ = (
@@ -87,6 +88,7 @@ class Run:
         "skew",
         "sources",
         "v",
+        "wider",
     )
 
     def __init__(
@@ -107,6 +109,7 @@ class Run:
         if not in_both(self.modes):
             self.flags |= NOT_BOTH
         self.pairs, self.sources = pairs, sources
+        self.wider = 0
 
     def __len__(self) -> int:
         return len(self.kernels) - len(self.minus)
@@ -220,7 +223,7 @@ def flags_of(op: str, pairs: tuple[Pair, ...], line: Line, k: int) -> int:
     ke = d * (k - 1) + 1
     before = (ke - v + skew) // 2
     if op == "pixel_shuffle":
-        return APART if factor > 1 else 0
+        return APART if factor > 1 and any([n > 1 for n, _ in pairs]) else 0
     for n, m in pairs:
         if ke <= s and not _idle(op, n, m):
             flags |= APART
@@ -296,10 +299,10 @@ def _parts(space: Space, pairs: tuple[Pair, ...]) -> Iterator[Part]:
 def _part(space: Space, wide: tuple[Pair, ...], s: int, v: int, factor: int) -> Part:
     """The runs of one stride and v, from those that are kept if the sizes are not small."""
     key = None
-    if len(wide) == 1 and not space.ceil_mode:
+    if len(wide) == 1 and not space.ceil_mode and not space.fits:
         n, m = wide[0]
         least = max(2, space.dilation.last)
-        if n >= least and m >= max(least, s):
+        if n >= least * factor and m >= max(least, s):
             key = (s, v, factor, 0 if space.transposed else n - (m - 1) * s)
             kept: Part | None = space.kept.get(key)
             if kept is not None:
@@ -411,7 +414,7 @@ def _add_line(runs: list[Run], space: Space, wide: tuple[Pair, ...], line: Line)
         modes, allowed = _masks(space, wide, line, k)
         if allowed:
             _add_piece(runs, space, wide, line, range(k, k + 1), modes, allowed)
-    for part in _kernels(space, line):
+    for part in _kernels(space, wide, line):
         if not part:
             continue
         modes, allowed = _masks(space, wide, line, part[0])
@@ -430,13 +433,13 @@ def _masks(space: Space, wide: tuple[Pair, ...], line: Line, k: int) -> tuple[in
     before = (d * (k - 1) + 1 - v + skew) // 2
     modes = allowed = -1
     for n, _ in wide:
-        mask = written(space.op, n, k, s, d, before, before - skew, space.ceil_mode)
+        mask = written(space, n, k, s, d, before, before - skew)
         modes &= mask
         allowed &= admitted(space, mask, k, s, d, before, before - skew)
     return modes, allowed
 
 
-def _kernels(space: Space, line: Line) -> Iterator[range]:
+def _kernels(space: Space, wide: tuple[Pair, ...], line: Line) -> Iterator[range]:
     """The kernels along a line whose `before` is a whole number of at least 1, within the bounds."""
     _, d, v, skew, _ = line
     free = space.free and _free_skew(space, skew)
@@ -461,7 +464,14 @@ def _kernels(space: Space, line: Line) -> Iterator[range]:
             high = part[-1] if pads is None else (base + 2 * pads[-1]) // d + 1
             kernels = meet(clip(part, max(low, 1), high), residue + 1, period)
             # Keras's own rule never pads more than half.
-            yield from _halves(kernels, d, base) if half and (d > 1 or not same) else (kernels,)
+            parts = _halves(kernels, d, base) if half and (d > 1 or not same) else (kernels,)
+            if space.fits:
+                longest = min([n for n, _ in wide])
+                for each in parts:
+                    yield clip(each, 1, longest)
+                    yield clip(each, longest + 1, high)
+            else:
+                yield from parts
 
 
 def _free_skew(space: Space, skew: int) -> bool:
@@ -551,13 +561,14 @@ def _add_piece(
     allowed: int,
 ) -> None:
     """Add the runs of a piece whose marks are the same throughout, but for the checkerboard."""
-    s, d, v, skew, _ = line
+    s, d, _, _, factor = line
     k = kernels[0]
     if space.ceil_mode:
         window = Window(d * (k - 1) + 1, s, *_padding(line, k), True)
         if any([window.size(n) != m for n, m in wide]):
             return
-    flags = flags_of(space.op, wide, (s, d, v, skew, 1), k)
+    pairs = wide if factor == 1 else tuple([(n // factor, m) for n, m in wide])
+    flags = flags_of(space.op, pairs, line, k)
     if space.op == "avg_pool" and _padding(line, k) != (0, 0):
         # PyTorch counts the padding in its mean, Keras does not: one size, and two layers.
         for bits in BITS.values():
