@@ -104,16 +104,19 @@ def csv_lines(answers: Answers, limit: int | None = None) -> Iterator[str]:
     writer = csv.DictWriter(buffer, names or ["op"], lineterminator="\n")
     writer.writeheader()
     for record in records:
-        writer.writerow({name: _cell(value) for name, value in record.items()})
+        writer.writerow({name: _cell(value, name) for name, value in record.items()})
     yield from buffer.getvalue().splitlines()
 
 
-def _cell(value: Any) -> Any:
-    if isinstance(value, list):
-        return "x".join([str(item) for item in value])
+def _cell(value: Any, name: str = "") -> Any:
+    """A cell of CSV: axes have an x between them, sides and counts of one axis a space."""
     if isinstance(value, bool):
         return str(value).lower()
-    return value
+    if not isinstance(value, list):
+        return value
+    if any(isinstance(item, list) for item in value):
+        return "x".join([" ".join(map(str, item)) for item in value])
+    return (" " if name == "taps" else "x").join(map(str, value))
 
 
 def markdown(answers: Answers, limit: int | None) -> str:

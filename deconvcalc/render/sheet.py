@@ -102,7 +102,12 @@ def sheet(answers: Answers, limit: int | None = ROWS) -> Sheet:
     made.legend = [(name, _MEANINGS[name]) for name in columns if name in _MEANINGS]
     for dialect in DIALECTS.values():
         if dialect.title in columns:
-            made.legend.append((dialect.title, "the same layer there; - for none"))
+            made.legend.append(
+                (
+                    dialect.title,
+                    "how it is written there; - where no single layer has these numbers",
+                )
+            )
     notes = {note for row in made.rows for note in row[-1].split(", ")}
     made.legend += [(note, text) for note, text in _NOTES.items() if note in notes]
     made.hints = list(_hints(answers, shown))
@@ -159,7 +164,8 @@ def _columns(answers: Answers, shown: list[Answer]) -> dict[str, Any]:
         columns["taps"] = _taps
     columns["shift"] = lambda answer: f"{answer.shift:.2f}"
     for name, dialect in DIALECTS.items():
-        if name != answers.query.dialect:
+        # The numbers of the other columns are what PyTorch calls them.
+        if (name, answers.query.dialect) != ("torch", "torch"):
             columns[dialect.title] = lambda answer, name=name: _spelled(answer, name)
     columns["notes"] = lambda answer: ", ".join(_notes(answer))
     if not any(_notes(answer) for answer in shown):
