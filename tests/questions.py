@@ -81,7 +81,7 @@ def _some(rng: random.Random, low: int, high: int, crowd: int) -> tuple[int, ...
 
 
 def _bounds(rng: random.Random, op: str, dialect: str, crowd: int) -> Bounds:
-    defaults = crowd == 1 and rng.random() < 0.1
+    defaults = crowd == 1 and rng.random() < 0.05
     given: dict[str, Any] = {}
     if not defaults:
         given = {"kernel_size": _some(rng, 1, 9, crowd), "stride": _some(rng, 1, 6, crowd)}

@@ -9,6 +9,7 @@ from __future__ import annotations
 from fractions import Fraction
 from functools import cache
 from itertools import product
+from math import prod
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -21,6 +22,7 @@ __all__ = [
     "Layer",
     "Question",
     "Style",
+    "TooManyError",
     "Window",
     "facts",
     "key",
@@ -127,8 +129,8 @@ def styles(op: str, framework: str) -> tuple[Style, ...]:
 
 @cache
 def full_length(n: int, k: int, s: int, d: int) -> int:
-    """How far the copies of the taps reach, by laying them all down."""
-    return 1 + max(j * s + q * d for j in range(n) for q in range(k))
+    """How far the last copy of the taps reaches, by laying them down."""
+    return 1 + max(j * s for j in range(n)) + max(q * d for q in range(k))
 
 
 @cache
@@ -289,8 +291,16 @@ def _longest(target: int, k: int, s: int, d: int, p: int) -> int:
     return (target + 1) * s + d * k + 2 * p
 
 
-def solve(question: Question) -> dict[Layer, set[tuple[int, ...]]]:
-    """All layers that give the targets, with the inputs, of one size an axis, that they take."""
+class TooManyError(Exception):
+    """A question has more answers than were wanted."""
+
+
+def solve(question: Question, most: int = 10**9) -> dict[Layer, set[tuple[int, ...]]]:
+    """All layers that give the targets, with the inputs, of one size an axis, that they take.
+
+    Raises:
+        TooManyError: more than `most` layers and inputs.
+    """
     answers: dict[Layer, set[tuple[int, ...]]] = {}
     for op in question.operations():
         for framework in question.frameworks():
@@ -298,12 +308,16 @@ def solve(question: Question) -> dict[Layer, set[tuple[int, ...]]]:
                 _add_shuffles(answers, question, framework)
                 continue
             for style in styles(op, framework):
-                _add_layers(answers, question, op, style)
+                _add_layers(answers, question, op, style, most)
     return answers
 
 
 def _add_layers(
-    answers: dict[Layer, set[tuple[int, ...]]], question: Question, op: str, style: Style
+    answers: dict[Layer, set[tuple[int, ...]]],
+    question: Question,
+    op: str,
+    style: Style,
+    most: int,
 ) -> None:
     axes = range(len(question.targets))
     found = []
@@ -315,6 +329,8 @@ def _add_layers(
             return
     # Axes that share their parameters have one window in common.
     choices = [set.intersection(*[set(found[axis]) for axis in g]) for g in question.groups]
+    if prod(map(len, choices)) > most:
+        raise TooManyError
     for chosen in product(*choices):
         windows = [chosen[0]] * len(axes)
         for window, group in zip(chosen, question.groups, strict=True):
@@ -323,8 +339,10 @@ def _add_layers(
         if _together(op, style.framework, windows):
             padded = op == "avg_pool" and any(w.before or w.after for w in windows)
             layer = Layer(op, tuple(windows), style.framework == "torch" if padded else None)
-            inputs = product(*[found[axis][windows[axis]] for axis in axes])
-            answers.setdefault(layer, set()).update(inputs)
+            inputs = [found[axis][windows[axis]] for axis in axes]
+            if prod(map(len, inputs)) > most:
+                raise TooManyError
+            answers.setdefault(layer, set()).update(product(*inputs))
 
 
 def _together(op: str, framework: str, windows: Iterable[Window]) -> bool:
@@ -391,20 +409,26 @@ def interior_taps(k: int, s: int, d: int) -> frozenset[int]:
 
 @cache
 def largest_shift(op: str, window: Window, n: int, m: int) -> Fraction:
-    """How far an output's centre lies from where a plain resize has it, in input pixels."""
+    """How far an output's centre lies from where a plain resize has it, in input pixels.
+
+    A transposed window has the centre of output i at (i + before - (ke - 1)/2)/s, a window at
+    i*s - before + (ke - 1)/2, which is (that + 1/2)/factor - 1/2 before the upsampling; a plain
+    resize has it at (i + 1/2)*n/m - 1/2. All of these are counted in parts of one unit.
+    """
     if op == "pixel_shuffle":
         return Fraction(0)
     factor, k, s, d, before, _ = window
-    middle = Fraction(d * (k - 1), 2)
-    worst = Fraction(0)
+    span = d * (k - 1)
+    scale = s if op == "conv_transpose" else factor
+    worst = 0
     for i in range(m):
         if op == "conv_transpose":
-            centre = (i + before - middle) / s
+            centre = (2 * (i + before) - span) * m
         else:
-            centre = (i * s - before + middle + Fraction(1, 2)) / factor - Fraction(1, 2)
-        plain = (i + Fraction(1, 2)) * n / m - Fraction(1, 2)
+            centre = (2 * (i * s - before) + span + 1 - factor) * m
+        plain = ((2 * i + 1) * n - m) * scale
         worst = max(worst, abs(centre - plain))
-    return worst
+    return Fraction(worst, 2 * scale * m)
 
 
 def idle(op: str, n: int, m: int) -> bool:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from deconvcalc.solver import Answer, Answers
 
 QUESTIONS = 300
-MOST_ANSWERS = 200
+MOST_ANSWERS = 80
 NAMES = Facts._fields
 FLAGS = ["holes", "aligned", "symmetric", "checkerboard", "overlap", "in_both", "dilated"]
 
@@ -33,12 +33,20 @@ def questions(op: str, dialect: str) -> Iterator[tuple[Drawn, list[tuple[Layer, 
     hopeless = (op, dialect) == ("pixel_shuffle", "keras")
     for index in range(QUESTIONS):
         solvable = index % 5 > 0 and not hopeless
-        while True:
+        found = None
+        while found is None:
             drawn = draw(rng, op, dialect, solvable=solvable)
-            found = reference.solve(drawn.question)
-            if bool(found) == solvable and len(found) <= MOST_ANSWERS:
-                break
+            found = all_answers(drawn.question, solvable=solvable)
         yield drawn, reference.ranked(drawn.question, found)
+
+
+def all_answers(question: Question, *, solvable: bool) -> Any:
+    """All answers by loops; None where there are none or too many to look at each."""
+    try:
+        found = reference.solve(question, MOST_ANSWERS)
+    except reference.TooManyError:
+        return None
+    return found if bool(found) == solvable and len(found) <= MOST_ANSWERS else None
 
 
 @every_dialect
@@ -94,7 +102,7 @@ def check_calls(
         spelled = answer.spelled(framework)
         assert (spelled is not None) == reference.written_by(question, framework, layer, inputs)
         if spelled is not None and layer.op != "pixel_shuffle":
-            for sizes in inputs:
+            for sizes in islice(sorted(inputs), 9):
                 assert laid_out(framework, layer, spelled, sizes) == layer.windows
 
 

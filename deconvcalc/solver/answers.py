@@ -271,9 +271,9 @@ def _quoted(value: Any) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """Tuples as lists, and a set of inputs as its only member or [first, last]."""
+    """Tuples as lists, and a set of inputs as its only member, or as text: "27..28"."""
     if isinstance(value, Progression):
-        return value.start if value.start == value.stop else [value.start, value.stop]
+        return value.start if value.start == value.stop else str(value)
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
     return value
