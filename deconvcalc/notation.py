@@ -27,9 +27,11 @@ LONGEST = 10_000
 DEEPEST = 40
 """How many brackets may be open at once."""
 
+MOST_DIGITS = 100
+"""How many digits a number may have."""
+
 _BRACKETS = {"(": 1, "[": 1, "{": 1, ")": -1, "]": -1, "}": -1}
 _LONGEST_MESSAGE = 400
-_TOO_LARGE = 10**100
 
 
 def parse(text: str, *, dialect: str | None = None) -> Layer:
@@ -125,11 +127,15 @@ class _Reader:
             raise self.fail("there is no text to read", 0, hint=_HINT)
         if len(self.text) > LONGEST:
             raise self.fail(f"the text is longer than {LONGEST} characters", LONGEST)
-        depth = 0
+        depth = digits = 0
         for position, character in enumerate(self.text):
             depth += _BRACKETS.get(character, 0)
             if depth > DEEPEST:
                 raise self.fail(f"more than {DEEPEST} brackets are open", position)
+            digits = digits + 1 if character.isdigit() else 0
+            if digits > MOST_DIGITS:
+                start = position - MOST_DIGITS
+                raise self.fail(f"a number has more than {MOST_DIGITS} digits", start)
 
     def tree(self) -> ast.Module:
         """The syntax tree of the text."""
@@ -140,8 +146,7 @@ class _Reader:
             row, column = error.lineno or 1, error.offset or 1
             start = self.starts[min(row, len(self.starts)) - 1]
             position = min(max(start + column - 1, 0), len(self.text))
-            reason = "a number has too many digits" if "digits" in error.msg else error.msg
-            raise self.fail(f"this cannot be read: {reason}", position, hint=_HINT) from None
+            raise self.fail(f"this cannot be read: {error.msg}", position, hint=_HINT) from None
         except (ValueError, RecursionError, MemoryError):
             raise self.fail("this cannot be read", 0, hint=_HINT) from None
 
@@ -236,8 +241,8 @@ class _Reader:
         """
         match node:
             case ast.Constant(value):
-                if type(value) is int and value >= _TOO_LARGE:
-                    raise self.fail(f"{name} has more than 100 digits", node, rule=name)
+                if type(value) is int and value >= 10**MOST_DIGITS:
+                    raise self.fail(f"{name} has more than {MOST_DIGITS} digits", node, rule=name)
                 return value
             case ast.Tuple(items) | ast.List(items):
                 values = [self.value(item, name, own=own) for item in items]
@@ -330,10 +335,12 @@ def _takes(spec: Call, keyword: str | None) -> bool:
 def _nearest(name: str, known: list[str]) -> str:
     from difflib import get_close_matches
 
-    lowered = {item.lower(): item for item in known}
-    near = get_close_matches(name.lower(), lowered, n=3, cutoff=0.6)
+    spelled: dict[str, list[str]] = {}
+    for item in dict.fromkeys(known):
+        spelled.setdefault(item.lower(), []).append(item)
+    near = get_close_matches(name.lower(), spelled, n=3, cutoff=0.6)
     if near:
-        return "Did you mean " + " or ".join(lowered[item] for item in near) + "?"
+        return f"Did you mean {' or '.join([item for low in near for item in spelled[low]])}?"
     return "Known are: " + ", ".join(sorted(set(known))[:12]) + (", ..." if len(known) > 12 else "")
 
 

@@ -512,7 +512,9 @@ def facts(question: Question, layer: Layer, inputs: set[tuple[int, ...]]) -> Fac
 def _overlaps(op: str, window: Window) -> bool:
     if op == "pixel_shuffle":
         return window.factor == 1
-    return window.dilation * (window.kernel - 1) + 1 > window.stride
+    spans = window.dilation * (window.kernel - 1) + 1
+    # A pool need not mix neighbours, but it should read every input.
+    return spans >= window.stride if op in POOLS else spans > window.stride
 
 
 def key(question: Question, layer: Layer, inputs: set[tuple[int, ...]], known: Facts) -> object:
@@ -530,7 +532,8 @@ def key(question: Question, layer: Layer, inputs: set[tuple[int, ...]], known: F
                 below = below or (small and not idle(op, n, m))
         strides.append((below, -step if below else step))
         k = window.kernel
-        kernels.append((k < 3, k if k >= 3 else -k))
+        late = k < 3 and op not in POOLS
+        kernels.append((late, -k if late else k))
         skew = window.before - window.after
         kept = window.dilation * (k - 1) + 1 - window.before - window.after
         rest.append((OPERATIONS.index(op), window.dilation, abs(skew), skew, kept))
@@ -543,6 +546,7 @@ def key(question: Question, layer: Layer, inputs: set[tuple[int, ...]], known: F
         not known.in_both,
         known.dilated,
         strides,
+        op in POOLS,
         kernels,
         known.shift,
         rest,

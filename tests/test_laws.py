@@ -572,7 +572,9 @@ def test_at_is_explicit_and_keeps_the_size(kind: str, axes: int, data: st.DataOb
     assert settled.at(sizes) == settled
     assert not has_rule(settled)
     if has_rule(layer):
-        assert settled.replace(padding=getattr(layer, "padding"), axes=layer.axes) == layer  # noqa: B009
+        # Without padding, what is counted in a mean is settled too.
+        kept = set(layer._fields) - {"padding", "axes", "count_include_pad"}
+        assert all(getattr(settled, name) == getattr(layer, name) for name in kept)
     else:
         assert settled == layer
     if not differs(layer) and layer.axes in (None, axes):

@@ -497,7 +497,7 @@ ARGUMENTS: list[tuple[Callable[[], Any], str, str]] = [
     (lambda: dc.Fold((2, 9), 3), "kernel_size", "no window fits into size 2 of axis 0"),
     (lambda: dc.Fold((), 3), "size", "size is for 0 axes"),
     (lambda: dc.Fold((5, 5), (3, 3, 3)), "kernel_size", "kernel_size is for 3 axes"),
-    (lambda: dc.Same("left"), "padding", 'odd must be "upper" or "lower"'),
+    (lambda: dc.Same("left"), "odd", 'odd must be "upper" or "lower"'),
     (lambda: dc.ToSize(0), "size", "ToSize: size must be at least 1"),
     (lambda: dc.ToSize(8, -1), "split", "split must be at least 0"),
     (lambda: dc.ToSize(8, "left"), "split", 'split must be "upper", "lower" or an int'),

@@ -233,7 +233,7 @@ def _reshape(given: Given) -> Layer:
 def _dropout(given: Given) -> Layer:
     if not isinstance(given["rate"], (int, float)) or not 0 <= given["rate"] <= 1:
         raise given.refuse("rate", "must be a number from 0 to 1")
-    return Identity(given.call.name)
+    return Identity(given.call.name, axes=given.call.axes)
 
 
 def _identity(given: Given) -> Layer:

@@ -63,7 +63,7 @@ class Same(Value):
         if odd not in ("upper", "lower"):
             raise LayerError(
                 f'Same: odd must be "upper" or "lower", not {odd!r}',
-                rule="padding",
+                rule="odd",
                 hint='Take "upper" for the end, as TensorFlow and Keras do.',
             )
         self._set(odd=odd)

@@ -51,6 +51,7 @@ _NOTES = {
     "shifted": "pixel centres move by more than half a pixel",
     "checkerboard": "neighbouring outputs mix different numbers of inputs",
     "apart": "neighbouring inputs do not mix",
+    "skips": "some inputs are in no window",
 }
 
 
@@ -201,7 +202,7 @@ def _notes(answer: Answer) -> list[str]:
     if answer.checkerboard:
         notes.append("checkerboard")
     if not answer.overlap:
-        notes.append("apart")
+        notes.append("skips" if answer.op in ("max_pool", "avg_pool") else "apart")
     return notes
 
 

@@ -37,7 +37,7 @@ MOST_SORTED = 10_000
 """Up to so many answers of a level are sorted at once when all are asked for."""
 
 LATE = 3
-"""Kernels below this come after the larger ones."""
+"""Kernels below this come after the larger ones; not for pools, where the smallest is the best."""
 
 
 class _Tier:
@@ -56,11 +56,11 @@ class _Tier:
         self.runs += runs
         self.total += sum([len(run) for run in runs])
 
-    def up_to(self, place: int, top: int) -> int:
+    def up_to(self, place: int, top: int, late: int) -> int:
         """How many answers have a kernel that comes at `place` or before."""
-        limit = place + LATE
+        limit = place + late
         if limit <= top:
-            return sum([run.up_to(limit) - run.up_to(LATE - 1) for run in self.runs])
+            return sum([run.up_to(limit) - run.up_to(late - 1) for run in self.runs])
         return self.total - sum([run.up_to(top - place - 1) for run in self.runs])
 
     def at(self, k: int) -> list[tuple[Run, int, tuple[Pair, ...]]]:
@@ -68,25 +68,26 @@ class _Tier:
         return [(run, k, run.pairs or self.pairs) for run in self.runs if k in run]
 
 
-def _place(k: int, top: int) -> int:
-    """Where a kernel comes: 3, 4, ... up to top, then 2 and 1."""
-    return k - LATE if k >= LATE else top - k
+def _place(k: int, top: int, late: int) -> int:
+    """Where a kernel comes: late, late + 1, ... up to top, then those below late, downwards."""
+    return k - late if k >= late else top - k
 
 
-def _kernel_at(place: int, top: int) -> int:
-    return place + LATE if place + LATE <= top else top - place
+def _kernel_at(place: int, top: int, late: int) -> int:
+    return place + late if place + late <= top else top - place
 
 
 class _Level:
     """Answers with the same marks and strides: one product of tiers for each operation and mix."""
 
-    __slots__ = ("mixes", "top", "total")
+    __slots__ = ("late", "mixes", "top", "total")
 
     def __init__(self, mixes: list[tuple[_Tier, ...]]) -> None:
         self.mixes = mixes
+        self.late = 1 if _pools(mixes[0][0].runs[0]) else LATE
         self.total = sum([_product([tier.total for tier in mix]) for mix in mixes])
         last = max([run.kernels[-1] for mix in mixes for tier in mix for run in tier.runs])
-        self.top = max(last, LATE - 1)
+        self.top = max(last, self.late - 1)
 
     def block(self, index: int) -> tuple[int, list[Pick]]:
         """The answers with the same kernels as answer `index`, and the index of their first."""
@@ -95,7 +96,7 @@ class _Level:
             place = self._find(kernels, index - start)
             if place:
                 start += self._count(kernels, place - 1)
-            kernels.append(_kernel_at(place, self.top))
+            kernels.append(_kernel_at(place, self.top, self.late))
         picks: list[Pick] = []
         for mix in self.mixes:
             picks += product(*[tier.at(k) for tier, k in zip(mix, kernels, strict=True)])
@@ -115,7 +116,7 @@ class _Level:
                 for k in run.kernels:
                     if k not in run.minus:
                         pick = ((run, k, run.pairs or tier.pairs),)
-                        places.setdefault(_place(k, self.top), []).append(pick)
+                        places.setdefault(_place(k, self.top, self.late), []).append(pick)
         for place in sorted(places):
             yield from _by_shift(places[place])
 
@@ -137,8 +138,12 @@ class _Level:
             known = _product([len(t.at(k)) for t, k in zip(mix, kernels, strict=False)])
             if known:
                 rest = _product([tier.total for tier in mix[len(kernels) + 1 :]])
-                total += known * mix[len(kernels)].up_to(place, self.top) * rest
+                total += known * mix[len(kernels)].up_to(place, self.top, self.late) * rest
         return total
+
+
+def _pools(run: Run | Part) -> bool:
+    return run.op in ("max_pool", "avg_pool")
 
 
 def _product(numbers: list[int]) -> int:
@@ -228,7 +233,8 @@ class Ranked(Sequence[Pick]):
             for part in found.parts:
                 flags = min([flags for flags, _ in _marked(found, part, first=True)])
                 if best is None or flags <= best[0]:
-                    key = (flags, ratio_rank(part, part.runs[0].pairs or found.pairs))
+                    rank = ratio_rank(part, part.runs[0].pairs or found.pairs)
+                    key = (flags, (rank,), _pools(part))
                     if best is None or key < best:
                         best, tied = key, []
                     if key == best:
@@ -296,7 +302,7 @@ def _mixes(groups: list[dict[Any, _Tier]]) -> Iterator[tuple[Any, tuple[_Tier, .
             for key in keys:
                 flags |= key[0]
             flags = flags & ~NOT_BOTH if in_both(modes) else flags | NOT_BOTH
-            yield (flags, tuple([key[3] for key in keys])), tiers
+            yield (flags, tuple([key[3] for key in keys]), _pools(tiers[0].runs[0])), tiers
 
 
 def one_layer(runs: list[Run]) -> tuple[int, int]:

@@ -156,6 +156,7 @@ class Found:
             yield from part.runs
 
 
+POOLS = ("max_pool", "avg_pool")
 _ENLARGING = ("conv_transpose", "resize_conv", "pixel_shuffle")
 
 
@@ -225,7 +226,7 @@ def flags_of(op: str, pairs: tuple[Pair, ...], line: Line, k: int) -> int:
     if op == "pixel_shuffle":
         return APART if factor > 1 and any([n > 1 for n, _ in pairs]) else 0
     for n, m in pairs:
-        if ke <= s and not _idle(op, n, m):
+        if (ke < s if op in POOLS else ke <= s) and not _idle(op, n, m):
             flags |= APART
         if op == "conv_transpose":
             if placement.hole(n, m, k, s, d, before):
@@ -523,7 +524,7 @@ def _cuts(
         """The least kernel that spans at least ke."""
         return -(-(ke - 1) // d) + 1
 
-    cuts = [at(s + 1)]
+    cuts = [at(s), at(s + 1)]
     if space.ceil_mode:
         # Below, the last window starts in the padding or the input, and the size follows before.
         cuts += range(kernels[0], min(at(2 * s - v), kernels[-1]) + 1)
