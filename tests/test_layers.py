@@ -277,7 +277,7 @@ TEXTS = [
         dc.ConvTranspose(3, stride=2, padding=ToSize(8)),
         "ConvTranspose(3, stride=2, padding=ToSize(size=8, split='upper'))",
     ),
-    (dc.MaxPool(2), "MaxPool(2, stride=2)"),
+    (dc.MaxPool(2), "MaxPool(2)"),
     (dc.Pad(1, value=float("-inf")), "Pad(padding=1, value=float('-inf'))"),
     (dc.Reshape((7, -1), axes=1), "Reshape((7, -1), axes=1)"),
     (dc.Fold((5, 6), 3, stride=2), "Fold((5, 6), 3, stride=2)"),

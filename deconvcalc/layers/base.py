@@ -447,9 +447,13 @@ class Layer(Value):
             value = getattr(self, name)
             if name == "axes" and self._by_axis():
                 continue  # a tuple says how many axes there are
-            if value != self._defaults.get(name):
+            if value != self._default(name):
                 parts.append(self._shown(name, value))
         return f"{type(self).__name__}({', '.join(parts)})"
+
+    def _default(self, name: str) -> Any:
+        """What a field is where it is not said."""
+        return self._defaults.get(name)
 
     def _shown(self, name: str, value: Any) -> str:
         if name == "padding":

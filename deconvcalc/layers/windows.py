@@ -323,6 +323,9 @@ class MaxPool(Windowed):
         self._set(ceil_mode=read.flag("ceil_mode", ceil_mode))
         self._finish(read.axes)
 
+    def _default(self, name: str) -> Any:
+        return self.kernel_size if name == "stride" else super()._default(name)
+
     def _ceil(self) -> bool:
         return self.ceil_mode
 
@@ -408,6 +411,9 @@ class AvgPool(Windowed):
         self._set(must_fit=self._fits(read, must_fit))
         self._finish(read.axes)
 
+    def _default(self, name: str) -> Any:
+        return self.kernel_size if name == "stride" else super()._default(name)
+
     def _ceil(self) -> bool:
         return self.ceil_mode
 
@@ -469,6 +475,9 @@ class LpPool(Windowed):
         )
         self._set(must_fit=self._fits(read, must_fit))
         self._finish(read.axes)
+
+    def _default(self, name: str) -> Any:
+        return self.kernel_size if name == "stride" else super()._default(name)
 
     def _ceil(self) -> bool:
         return self.ceil_mode
@@ -656,6 +665,9 @@ class MaxUnpool(Layer):
             padding=read.padding(padding),
         )
         self._finish(read.axes)
+
+    def _default(self, name: str) -> Any:
+        return self.kernel_size if name == "stride" else super()._default(name)
 
     def _formula(self, pick: Callable[[Any], Any]) -> Formula:
         kernel, stride, rule = pick(self.kernel_size), pick(self.stride), pick(self.padding)

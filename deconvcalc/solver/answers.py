@@ -11,7 +11,6 @@ from deconvcalc.dialects import DIALECTS
 from deconvcalc.dialects.spec import alike
 from deconvcalc.errors import QueryError
 from deconvcalc.placement import tap_counts
-from deconvcalc.sizemap import Progression
 from deconvcalc.solver import runs as marks
 from deconvcalc.solver.modes import BITS
 from deconvcalc.solver.query import Query
@@ -19,6 +18,7 @@ from deconvcalc.solver.ranking import Pick, Ranked, one_layer
 
 if TYPE_CHECKING:
     from deconvcalc.layers import Layer
+    from deconvcalc.sizemap import Progression
 
 __all__ = ["Answer", "Answers"]
 
@@ -272,11 +272,12 @@ def _quoted(value: Any) -> str:
 
 def _plain(value: Any) -> Any:
     """Tuples as lists, and a set of inputs as its only member, or as text: "27..28"."""
-    if isinstance(value, Progression):
-        return value.start if value.start == value.stop else str(value)
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
-    return value
+    if value is None or isinstance(value, int):
+        return value
+    inputs: Progression = value
+    return inputs.start if inputs.start == inputs.stop else str(inputs)
 
 
 class Answers(Sequence[Answer]):
@@ -411,7 +412,7 @@ class Answers(Sequence[Answer]):
         found: set[Any] = set()
         for answer in self:
             axes = answer.source if isinstance(answer.source, tuple) else (answer.source,)
-            members = [axis if isinstance(axis, Progression) else (axis,) for axis in axes]
+            members = [(axis,) if isinstance(axis, int) else axis for axis in axes]
             if self.query.axes:
                 from itertools import product
 

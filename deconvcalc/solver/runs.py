@@ -11,14 +11,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from math import gcd
+from typing import TYPE_CHECKING
 
 from deconvcalc import placement
 from deconvcalc.errors import QueryError
 from deconvcalc.formulas import Window
-from deconvcalc.sizemap import Progression
 from deconvcalc.solver.choices import clip, count_to, meet, solve_congruence
 from deconvcalc.solver.modes import BITS, admitted, in_both, written
 from deconvcalc.solver.query import Space
+
+if TYPE_CHECKING:
+    from deconvcalc.sizemap import Progression
 
 __all__ = [
     "Found",
