@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from deconvcalc.errors import QueryError
-from deconvcalc.formulas import Spread, Window
+from deconvcalc.formulas import Spread, Window, effective_kernel
 from deconvcalc.sizemap import Progression, SizeMap
 from deconvcalc.solver.modes import BITS, admitted, written
 from deconvcalc.solver.query import Space
@@ -43,7 +43,7 @@ def _windows(space: Space, targets: tuple[int, ...], alone: bool) -> Iterator[Ru
     for s in space.stride:
         for d in space.dilation:
             for k in space.kernel_size:
-                ke = d * (k - 1) + 1
+                ke = effective_kernel(k, d)
                 for before, after in dict.fromkeys(_sides(space, k, s, d)):
                     found = []
                     for m in targets:
@@ -76,7 +76,7 @@ def _check_work(space: Space) -> None:
 
 def _sides(space: Space, k: int, s: int, d: int) -> Iterator[tuple[int, int]]:
     """The paddings or crops that some mode of the space may have."""
-    ke = d * (k - 1) + 1
+    ke = effective_kernel(k, d)
     for mode in space.modes:
         if mode.kind == "free":
             top = k // 2 if mode.half else ke - 1 + space.bounds.margin
@@ -165,7 +165,7 @@ def _run(
             pairs.append((n // factor, m))
         sources.append(Progression(taken[0] // factor, taken[-1] // factor))
     pairs = list(dict.fromkeys(pairs))
-    line = (s, d, d * (k - 1) + 1 - before - after, before - after, factor)
+    line = (s, d, effective_kernel(k, d) - before - after, before - after, factor)
     marks = (flags_of(space.op, tuple(pairs), line, k), modes, allowed)
     return Run(
         space, line, range(k, k + 1), marks, pairs=tuple(pairs), sources=tuple(sources)

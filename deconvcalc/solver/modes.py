@@ -7,7 +7,7 @@ window, crops for a transposed one. Everything here is decided at one such point
 from __future__ import annotations
 
 from deconvcalc.dialects import DIALECTS, Dialect, Mode
-from deconvcalc.formulas import SameWindow
+from deconvcalc.formulas import SameWindow, effective_kernel
 from deconvcalc.solver.query import OPERATIONS, Space
 
 __all__ = ["BITS", "admitted", "in_both", "written"]
@@ -61,7 +61,7 @@ def _dilates(dialect: Dialect, op: str, s: int) -> bool:
 
 
 def _spread_fits(mode: Mode, k: int, s: int, d: int, before: int, after: int) -> bool:
-    ke = d * (k - 1) + 1
+    ke = effective_kernel(k, d)
     if mode.kind == "free":
         limit = max(s, d) if mode.lax else s
         return before >= 0 and 0 <= before - after < limit
@@ -88,7 +88,7 @@ def _window_fits(mode: Mode, n: int, k: int, s: int, d: int, before: int, after:
         return before == after >= 0 and (not mode.half or before <= k // 2)
     if mode.kind == "none":
         return before == after == 0
-    return SameWindow(d * (k - 1) + 1, s).pads(n) == (before, after)
+    return SameWindow(effective_kernel(k, d), s).pads(n) == (before, after)
 
 
 def admitted(space: Space, mask: int, k: int, s: int, d: int, before: int, after: int) -> int:
@@ -102,7 +102,7 @@ def admitted(space: Space, mask: int, k: int, s: int, d: int, before: int, after
 
 def _within(space: Space, mode: Mode, k: int, s: int, d: int, before: int, after: int) -> bool:
     """Whether padding and output_padding, as the mode names them, lie within the bounds."""
-    ke = d * (k - 1) + 1
+    ke = effective_kernel(k, d)
     if mode.kind == "free":
         if space.padding is not None:
             if before not in space.padding:

@@ -9,6 +9,7 @@ from typing import Any
 from deconvcalc.dialects import DIALECTS
 from deconvcalc.dialects.spec import alike
 from deconvcalc.errors import QueryError
+from deconvcalc.formulas import effective_kernel
 from deconvcalc.solver.choices import Choices
 from deconvcalc.solver.inputs import find_inputs
 from deconvcalc.solver.query import BOUNDS, LEAST, USED, Bounds, Query, Space
@@ -180,7 +181,7 @@ def _reach(space: Space, n: int) -> tuple[int, int]:
     if space.op == "pixel_shuffle":
         return n * space.factor.first, n * space.factor.last
     d = space.dilation.last
-    kernel = d * (space.kernel_size.last - 1) + 1
+    kernel = effective_kernel(space.kernel_size.last, d)
     margin = space.bounds.margin
     # `before` of the default padding is at most ke - 1 + margin.
     pads = 2 * (space.padding.last if space.padding else kernel - 1 + margin)

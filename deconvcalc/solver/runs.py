@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 
 from deconvcalc import placement
 from deconvcalc.errors import QueryError
-from deconvcalc.formulas import Window
+from deconvcalc.formulas import Window, effective_kernel
 from deconvcalc.solver.choices import clip, count_to, meet, solve_congruence
 from deconvcalc.solver.modes import BITS, admitted, in_both, written
 from deconvcalc.solver.query import Space
@@ -224,7 +224,7 @@ def flags_of(op: str, pairs: tuple[Pair, ...], line: Line, k: int) -> int:
     """The marks of one window but for `MISALIGNED`, all of them decided at this point."""
     s, d, v, skew, factor = line
     flags = (ASYMMETRIC if skew else 0) | (DILATED if d > 1 else 0)
-    ke = d * (k - 1) + 1
+    ke = effective_kernel(k, d)
     before = (ke - v + skew) // 2
     if op == "pixel_shuffle":
         return APART if factor > 1 and any([n > 1 for n, _ in pairs]) else 0
@@ -346,7 +346,7 @@ def _factors(space: Space, pairs: tuple[Pair, ...]) -> Iterator[int]:
         yield 1
         return
     # The convolution has v = n*f - m + 1, with 1 - pads <= v <= ke.
-    kernel = space.dilation.last * (space.kernel_size.last - 1) + 1
+    kernel = effective_kernel(space.kernel_size.last, space.dilation.last)
     pads = _most_padding(space, kernel)
     low = max([-(-(m - pads) // n) for n, m in pairs])
     high = min([(m + kernel - 1) // n for n, m in pairs])
@@ -356,7 +356,7 @@ def _factors(space: Space, pairs: tuple[Pair, ...]) -> Iterator[int]:
 def _strides(space: Space, pairs: tuple[Pair, ...]) -> Iterator[int]:
     """The strides that can answer at all: the others ask for a v that no kernel reaches."""
     low, high = 1, space.stride.last
-    kernel = space.dilation.last * (space.kernel_size.last - 1) + 1
+    kernel = effective_kernel(space.kernel_size.last, space.dilation.last)
     pads = _most_padding(space, kernel)
     for n, m in pairs:
         if space.transposed and n > 1:
@@ -398,7 +398,7 @@ def _skews(space: Space, s: int, d: int, v: int) -> Iterator[int]:
     if not space.transposed:
         return
     # ke = 2*before + v - skew must lie within reach.
-    kernel = d * (space.kernel_size.last - 1) + 1
+    kernel = effective_kernel(space.kernel_size.last, d)
     low = max(1, v - kernel)
     high = min(space.top_skew(s, d), v - 1 + _most_padding(space, kernel))
     extra = space.output_padding
@@ -433,13 +433,13 @@ def _add_line(runs: list[Run], space: Space, wide: tuple[Pair, ...], line: Line)
 
 def _masks(space: Space, wide: tuple[Pair, ...], line: Line, k: int) -> tuple[int, int]:
     """The modes that write a window of the line, and those in which the question admits it."""
-    s, d, v, skew, _ = line
-    before = (d * (k - 1) + 1 - v + skew) // 2
+    s, d, *_ = line
+    before, after = _padding(line, k)
     modes = allowed = -1
     for n, _ in wide:
-        mask = written(space, n, k, s, d, before, before - skew)
+        mask = written(space, n, k, s, d, before, after)
         modes &= mask
-        allowed &= admitted(space, mask, k, s, d, before, before - skew)
+        allowed &= admitted(space, mask, k, s, d, before, after)
     return modes, allowed
 
 
@@ -568,7 +568,7 @@ def _add_piece(
     s, d, _, _, factor = line
     k = kernels[0]
     if space.ceil_mode:
-        window = Window(d * (k - 1) + 1, s, *_padding(line, k), True)
+        window = Window(effective_kernel(k, d), s, *_padding(line, k), True)
         if any([window.size(n) != m for n, m in wide]):
             return
     pairs = wide if factor == 1 else tuple([(n // factor, m) for n, m in wide])
@@ -591,7 +591,7 @@ def _add_piece(
 
 def _padding(line: Line, k: int) -> tuple[int, int]:
     _, d, v, skew, _ = line
-    rest = d * (k - 1) + 1 - v
+    rest = effective_kernel(k, d) - v
     return (rest + skew) // 2, (rest - skew) // 2
 
 
