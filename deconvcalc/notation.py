@@ -292,16 +292,14 @@ _OWN = {
 
 def _tables(prefix: list[str], dialect: str | None) -> dict[str, Mapping[str, Call]]:
     """The calls that a name may mean, by whose they are."""
-    known: dict[str, Mapping[str, Call]] = {d.title: d.calls for d in DIALECTS.values()}
-    if dialect is not None:
-        return {DIALECTS[dialect].title: DIALECTS[dialect].calls}
-    if prefix in (["dc"], ["deconvcalc"]):
+    if dialect is None and prefix in (["dc"], ["deconvcalc"]):
         return {"deconvcalc": _OWN}
-    if not prefix:
-        return known | {"deconvcalc": _OWN}
-    # tf.keras.layers names both Keras and TensorFlow; the first that knows the call is meant.
-    named = [d for d in DIALECTS.values() if not d.prefixes.isdisjoint(prefix)]
-    return {d.title: d.calls for d in named} or known
+    known = [DIALECTS[dialect]] if dialect else [*DIALECTS.values()]
+    if not dialect:
+        # tf.keras.layers names both Keras and TensorFlow; the first that knows the call is meant.
+        known = [d for d in known if not d.prefixes.isdisjoint(prefix)] or known
+    tables: dict[str, Mapping[str, Call]] = {d.title: d.calls for d in known}
+    return tables if dialect or prefix else tables | {"deconvcalc": _OWN}
 
 
 _PASSED_ON = frozenset(

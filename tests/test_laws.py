@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import copy
 import itertools
+import math
 import pickle
+import re
 from fractions import Fraction
 from math import prod
 from typing import TYPE_CHECKING, Any
@@ -20,7 +22,7 @@ from hypothesis import strategies as st
 
 import deconvcalc as dc
 from deconvcalc import placement
-from deconvcalc.formulas import SameWindow, SpreadTo, Window
+from deconvcalc.formulas import SameWindow
 from tests.strategies import COUPLING, SINGLE, layers
 
 if TYPE_CHECKING:
@@ -293,6 +295,7 @@ def test_products_beyond_int64_are_refused() -> None:
 
 
 @given(st.integers(1, 10**18), st.floats(1e-3, 1e300) | st.floats(0.01, 9))
+@example(10**18, 1e300)
 def test_float_scales_of_big_sizes(n: int, factor: float) -> None:
     layer = dc.Upsample(factor)
     expected = size_or_none(layer, n)
@@ -753,19 +756,16 @@ def test_a_size_that_is_asked_for(n: int, k: int, s: int, size: int, split: str 
 # Placement, counted tap by tap.
 
 
-@given(
-    n=st.integers(1, 9),
-    k=st.integers(1, 6),
-    s=st.integers(1, 6),
-    d=st.integers(1, 6),
-    before=st.integers(-2, 12),
-    m=st.integers(1, 30),
-)
-@settings(max_examples=400)
-def test_holes(n: int, k: int, s: int, d: int, before: int, m: int) -> None:
-    met = taps(n, k, s, d)
-    expected = any(place not in met for place in range(before, before + m))
-    assert placement.hole(n, m, k, s, d, before) is expected
+small_windows = pytest.mark.parametrize(("s", "d"), [*itertools.product(range(1, 6), repeat=2)])
+
+
+@small_windows
+def test_holes(s: int, d: int) -> None:
+    for n, k in itertools.product(range(1, 7), range(1, 7)):
+        met = taps(n, k, s, d)
+        for before, m in itertools.product(range(-1, 14), range(1, 8)):
+            expected = any(place not in met for place in range(before, before + m))
+            assert placement.hole(n, m, k, s, d, before) is expected, (n, m, k, before)
 
 
 @given(k=st.integers(1, 12), s=st.integers(1, 8), d=st.integers(1, 8))
@@ -778,18 +778,13 @@ def test_tap_counts(k: int, s: int, d: int) -> None:
     assert placement.tap_counts(k, s, d) == tuple(sorted({met.get(i, 0) for i in interior}))
 
 
-@given(
-    n=st.integers(1, 9),
-    k=st.integers(1, 6),
-    s=st.integers(1, 5),
-    d=st.integers(1, 6),
-    before=st.integers(-3, 12),
-    m=st.integers(1, 14),
-)
-@settings(max_examples=400)
-def test_blind_windows(n: int, k: int, s: int, d: int, before: int, m: int) -> None:
-    seen = [any(0 <= i * s - before + q * d < n for q in range(k)) for i in range(m)]
-    assert placement.blind(n, m, k, s, d, before) is (not all(seen))
+@small_windows
+def test_blind_windows(s: int, d: int) -> None:
+    for n, k, before in itertools.product(range(1, 7), range(1, 5), range(-2, 12)):
+        seen = [any(0 <= i * s - before + q * d < n for q in range(k)) for i in range(8)]
+        for m in range(1, 9):
+            expected = not all(seen[:m])
+            assert placement.blind(n, m, k, s, d, before) is expected, (n, m, k, before)
 
 
 def supremum(centres: list[Fraction], n: int, factor: int = 1) -> Fraction:
@@ -849,11 +844,23 @@ def test_placement_of_big_sizes() -> None:
     assert placement.spread_shift(big, 2 * big, 2) == (0, 2 * big, 8 * big)
 
 
-# The formulas themselves say what they mean.
+# The text of a formula is the formula.
 
 
-def test_letters_explain_every_formula() -> None:
-    for formula in (Window(3, 2, 1, 1), Window(3, 2, 1, 1, True), SpreadTo(3, 2, 1, 1, 8, (0, 1))):
-        known = {"n", "min", "floor", "ceil", *formula.letters()}
-        words = "".join(c if c.isalpha() else " " for c in formula.text).split()
-        assert formula.text == "the size asked for" or set(words) <= known
+@every_layer
+@every_single
+@settings(max_examples=8)
+@given(st.data())
+def test_a_formula_reads_as_it_counts(kind: str, axes: int, data: st.DataObject) -> None:
+    layer = data.draw(layers(kind, axes))
+    formula = layer.on_axis(data.draw(st.integers(0, axes - 1)))
+    n = data.draw(st.integers(1, 40))
+    assume(all(slack >= 0 for _, slack in formula.slacks(n)) and n % formula.modulus == 0)
+    if formula.text == "the size asked for":
+        assert formula.size(n) == formula.size(n + 1)
+        return
+    letters = {name: f"({value})" for name, value in formula.letters().items()}
+    put_in = re.sub(r"[a-z]+", lambda word: letters.get(word[0], word[0]), formula.text)
+    for text in (put_in, *formula.steps(n)):
+        words = {"n": n, "floor": math.floor, "ceil": math.ceil, "min": min, "max": max}
+        assert eval(text, words) == formula.size(n)  # noqa: S307  # our own text

@@ -388,6 +388,23 @@ def test_how_far_a_rule_fails() -> None:
         dc.Conv(5).output_size((9, 4))
 
 
+@pytest.mark.parametrize(
+    ("layer", "size", "hint"),
+    [
+        (dc.Conv(5), 2, "Sizes that it takes: n >= 5."),
+        (dc.PixelUnshuffle(2), 7, "Sizes that it takes: n >= 2, step 2."),
+        (dc.ConvTranspose(3, stride=2, padding=ToSize(8, 1)), 3, "Sizes that it takes: 4."),
+        (dc.MaxUnpool(2, padding=ToSize(9, 0)), 3, "Sizes that it takes: 4..5."),
+        (dc.Slice(stop=0), 3, None),
+        (dc.Upsample(0.29), 3, None),
+    ],
+)
+def test_a_refusal_says_which_sizes_are_taken(layer: dc.Layer, size: int, hint: str | None) -> None:
+    with pytest.raises(dc.SizeError) as caught:
+        layer.output_size(size)
+    assert caught.value.hint == hint
+
+
 def test_refused_arrays_say_how_many_and_where() -> None:
     with pytest.raises(dc.SizeError) as caught:
         dc.Conv(3).output_size(np.array([[3, 2, 4], [1, 5, 1]]))
@@ -443,14 +460,14 @@ ARGUMENTS: list[tuple[Callable[[], Any], str, str]] = [
         "padding_mode",
         "padding that depends on n",
     ),
-    (lambda: dc.Conv(()), "kernel_size", "kernel_size is for 0 axes"),
-    (lambda: dc.Conv((3,) * 4), "kernel_size", "kernel_size is for 4 axes"),
+    (lambda: dc.Conv(()), "kernel_size", "kernel_size has 0 entries"),
+    (lambda: dc.Conv((3,) * 4), "kernel_size", "kernel_size has 4 entries"),
     (
         lambda: dc.Conv((3, 3), stride=(1, 1, 1)),
         "stride",
-        "stride is for 3 axes, and the layer has 2",
+        "stride has 3 entries, and the layer has axes=2",
     ),
-    (lambda: dc.Conv(3, padding=((1, 1), (1, 1)), axes=1), "padding", "is for 2 axes"),
+    (lambda: dc.Conv(3, padding=((1, 1), (1, 1)), axes=1), "padding", "padding has 2 entries"),
     (lambda: dc.Conv(3, axes=0), "axes", "axes must be at least 1"),
     (lambda: dc.Conv(3, axes=4), "axes", "axes must be at most 3, not 4"),
     (lambda: dc.DepthwiseConv(3, multiplier=0), "multiplier", "multiplier must be at least 1"),
@@ -495,8 +512,8 @@ ARGUMENTS: list[tuple[Callable[[], Any], str, str]] = [
     (lambda: dc.Reshape((-2, 7)), "sizes", "sizes must be at least -1"),
     (lambda: dc.Unfold(0), "kernel_size", "Unfold: kernel_size must be at least 1"),
     (lambda: dc.Fold((2, 9), 3), "kernel_size", "no window fits into size 2 of axis 0"),
-    (lambda: dc.Fold((), 3), "size", "size is for 0 axes"),
-    (lambda: dc.Fold((5, 5), (3, 3, 3)), "kernel_size", "kernel_size is for 3 axes"),
+    (lambda: dc.Fold((), 3), "size", "size has 0 entries"),
+    (lambda: dc.Fold((5, 5), (3, 3, 3)), "kernel_size", "kernel_size has 3 entries"),
     (lambda: dc.Same("left"), "odd", 'odd must be "upper" or "lower"'),
     (lambda: dc.ToSize(0), "size", "ToSize: size must be at least 1"),
     (lambda: dc.ToSize(8, -1), "split", "split must be at least 0"),

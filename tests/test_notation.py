@@ -512,7 +512,7 @@ FAULTS: list[tuple[str, str]] = [
     ("dc.Conv(¦0)", "Conv: kernel_size must be at least 1"),
     ("dc.Conv(¦True)", "Conv: kernel_size must be an int, not True"),
     ("dc.Conv(3, bias=¦0)", "Conv: bias must be True or False, not 0"),
-    ("dc.Conv((3, 3), stride=¦(1, 1, 1))", "Conv: stride is for 3 axes"),
+    ("dc.Conv((3, 3), stride=¦(1, 1, 1))", "Conv: stride has 3 entries"),
     ("nn.Conv2d(3, 8, ¦0)", "Conv2d: kernel_size must be an int of at least 1"),
     ("nn.Conv2d(3, 8, ¦True)", "kernel_size must be an int of at least 1, .* not True"),
     ("nn.Conv2d(3, 8, ¦3.0)", "not 3.0"),

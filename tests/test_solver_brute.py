@@ -57,7 +57,7 @@ def test_answers_equal_brute_force(op: str, dialect: str) -> None:
         answers = dc.solve(**drawn.arguments)
         found = list(answers)
         assert [canonical(answer) for answer in found] == [layer for layer, _, _ in expected], drawn
-        assert len(answers) == answers.count == len(expected)
+        assert len(answers) == answers.total == len(expected)
         for answer, (layer, inputs, known) in zip(found, expected, strict=True):
             check_sizes(question, answer, inputs)
             check_facts(answer, known)

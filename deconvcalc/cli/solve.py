@@ -84,9 +84,9 @@ def command(
 
 
 def _check_amount(answers: Answers, limit: int | None) -> None:
-    if (answers.count if limit is None else min(limit, answers.count)) > MOST_PRINTED:
+    if (answers.total if limit is None else min(limit, answers.total)) > MOST_PRINTED:
         raise click.UsageError(
-            f"there are {answers.count:,} answers: say how many to show by --limit N."
+            f"there are {answers.total:,} answers: say how many to show by --limit N."
         )
 
 

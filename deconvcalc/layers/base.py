@@ -142,15 +142,15 @@ class Arguments:
         """Note that an argument has so many axes, which all arguments must share."""
         if not 1 <= count <= MOST_AXES:
             raise LayerError(
-                f"{self.owner}: {name} is for {count} axes, and a layer has 1 to {MOST_AXES}",
+                f"{self.owner}: {name} has {count} entries, and a layer has 1 to {MOST_AXES} axes",
                 rule=name,
                 hint=f"Give {name} one value, or one for each axis.",
             )
         if self.axes not in (None, count):
             raise LayerError(
-                f"{self.owner}: {name} is for {count} axes, and the layer has {self.axes}",
+                f"{self.owner}: {name} has {count} entries, and the layer has axes={self.axes}",
                 rule=name,
-                hint=f"Give {name} one value, or {self.axes}, one for each axis.",
+                hint=f"Give {name} one value, or one for each axis.",
             )
         self.axes = count
 
@@ -396,11 +396,11 @@ class Layer(Value):
             )
         if self.axes not in (None, count):
             raise SizeError(
-                f"{self} has {self.axes} axes, the size has {count}",
+                f"{self} needs one size for each of its axes ({self.axes}), not {count}",
                 layer=self,
                 size=sizes,
                 rule="axes",
-                hint=f"Give {self.axes} sizes, without batch and channels.",
+                hint="Give the spatial sizes alone, without batch and channels.",
             )
 
     def _check_joint(self, sizes: tuple[Any, ...]) -> None:
@@ -421,20 +421,27 @@ class Layer(Value):
         n = _scalar(size)
         for rule, slack in formula.slacks(n):
             if certain(slack >= 0) is False:
-                raise self._refusal(n, axis, rule, integer(slack))
+                raise self._refusal(formula, n, axis, rule, integer(slack))
         if formula.modulus > 1 and certain(equal(n % formula.modulus, 0)) is False:
-            raise self._refusal(n, axis, _multiple_rule(formula), None)
+            raise self._refusal(formula, n, axis, _multiple_rule(formula), None)
         return formula.size(n)
 
-    def _refusal(self, n: Any, axis: int | None, rule: str, slack: int | None) -> SizeError:
+    def _refusal(
+        self, formula: Formula, n: Any, axis: int | None, rule: str, slack: int | None
+    ) -> SizeError:
         where = "" if axis is None else f" on axis {axis}"
         short = f", which fails by {-slack}" if slack is not None else ""
+        try:
+            hint = f"Sizes that it takes: {_map(formula).domain}."
+        except DeconvcalcError:  # its domain is no single progression
+            hint = None
         return SizeError(
             f"{self} refuses size {n}{where}: it needs that {rule}{short}",
             layer=self,
             axis=axis,
             size=n,
             rule=rule,
+            hint=hint,
         )
 
     # Text.

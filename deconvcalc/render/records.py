@@ -29,7 +29,7 @@ def document(answers: Answers, limit: int | None = None) -> dict[str, Any]:
             "bounds": answers.bounds if len(query.ops) > 1 else next(iter(answers.bounds.values())),
         },
         "complete": answers.complete,
-        "count": answers.count,
+        "count": answers.total,
         "answers": (answers if limit is None else answers[:limit]).to_records(),
     }
     if not answers:

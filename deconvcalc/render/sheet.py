@@ -129,7 +129,7 @@ def _question(answers: Answers) -> str:
 def _counted(answers: Answers) -> str:
     if not answers:
         return f"no layer for {_bounds(answers)}"
-    count = f"{answers.count:,} layer{'' if answers.count == 1 else 's'}"
+    count = f"{answers.total:,} layer{'' if answers.total == 1 else 's'}"
     return f"{count}, all there are for {_bounds(answers)}"
 
 
@@ -210,7 +210,7 @@ def _hints(answers: Answers, shown: list[Answer]) -> Any:
     """What to do next: a choice without checkerboard, the other answers."""
     if shown and shown[0].checkerboard and answers.query.ops == ("conv_transpose",):
         yield "without checkerboard", _without_checkerboard(answers)
-    rest = answers.count - len(shown)
+    rest = answers.total - len(shown)
     if rest > 0:
         yield "more", f"{rest:,} further layers: --all, or --limit N"
 

@@ -283,7 +283,7 @@ def _plain(value: Any) -> Any:
 class Answers(Sequence[Answer]):
     """All answers to a question, best first. A lazy sequence: only what is looked at is made.
 
-    Length, slices, iteration and membership work as for a list. `count` is the length too, and
+    Length, slices, iteration and membership work as for a list. `total` is the length too, and
     also right where it is more than `len()` can say.
 
     Attributes:
@@ -298,25 +298,25 @@ class Answers(Sequence[Answer]):
         self._ranked = ranked
 
     @property
-    def count(self) -> int:
+    def total(self) -> int:
         """The number of answers."""
         return self._ranked.size if isinstance(self._ranked, Ranked) else len(self._ranked)
 
     def __len__(self) -> int:
-        return self.count
+        return self.total
 
     def __bool__(self) -> bool:
-        return self.count > 0
+        return self.total > 0
 
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, slice):
-            chosen = range(self.count)[index]
+            chosen = range(self.total)[index]
             return Answers(self.query, _Slice(self._ranked, chosen))
         place = index.__index__()
         if place < 0:
-            place += self.count
-        if not 0 <= place < self.count:
-            raise IndexError(f"there are {self.count} answers, no answer {index}")
+            place += self.total
+        if not 0 <= place < self.total:
+            raise IndexError(f"there are {self.total} answers, no answer {index}")
         return Answer(self.query, self._ranked[place])
 
     def __iter__(self) -> Iterator[Answer]:
@@ -360,7 +360,7 @@ class Answers(Sequence[Answer]):
         >>> solve(7, source=4).first(checkerboard=False, holes=False).kernel_size
         4
         """
-        for index in range(min(self.count, 10_000)):
+        for index in range(min(self.total, 10_000)):
             answer = self[index]
             if all(getattr(answer, name) == value for name, value in facts.items()):
                 return answer
@@ -378,9 +378,9 @@ class Answers(Sequence[Answer]):
         >>> solve(7, source=4).ranked_by("parameters", "shift")[0].kernel_size
         1
         """
-        if self.count > 1_000_000:
+        if self.total > 1_000_000:
             raise QueryError(
-                f"{self.count} answers are too many to sort anew",
+                f"{self.total} answers are too many to sort anew",
                 rule="ranked_by",
                 hint="Narrow the bounds, or take a slice first.",
             )
@@ -437,7 +437,7 @@ class Answers(Sequence[Answer]):
         return contains(self.query, self._ranked, layers)
 
     def __repr__(self) -> str:
-        return f"<Answers: {self.count}>"
+        return f"<Answers: {self.total}>"
 
     def __str__(self) -> str:
         from deconvcalc.render.text import table

@@ -316,7 +316,7 @@ def _op_solvable(query: Query, op: str) -> bool | None:
     from deconvcalc.solver import answer
 
     try:
-        return answer(query.replaced(ops=(op,))).count > 0
+        return answer(query.replaced(ops=(op,))).total > 0
     except QueryError:
         return True  # so many that they could not be gone through
 

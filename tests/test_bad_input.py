@@ -1,0 +1,351 @@
+"""Bad input, class by class: a clear error that names the field and the way out, no traceback.
+
+The command line is run in this process, once for each case. The library gets the same classes as
+values. What both may say is in `told` and `refused`.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+import sys
+import time
+from itertools import product
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+import deconvcalc as dc
+from deconvcalc.cli import main
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+LEAST_CASES = 30
+SECONDS = 2.0
+"""How long one case may take; a busy machine is given some more by `GRACE`."""
+GRACE = 5
+
+CLASSES = (
+    "negative",
+    "zero",
+    "text",
+    "booleans",
+    "floats",
+    "huge",
+    "empty ranges",
+    "contradictions",
+    "7x and x7",
+    "unknown names",
+    "axis counts",
+)
+
+WAY_OUT = re.compile(
+    r"\b(write|give|take|takes|known|one of|did you mean|ask|bound|at least|at most|must be"
+    r"|range|to see|--help|choose|leave|needs|without|are possible|goes|instead|put)\b",
+    re.IGNORECASE,
+)
+
+
+class Line(NamedTuple):
+    """A command line that is refused, and a word that its message must have."""
+
+    arguments: tuple[str, ...]
+    word: str
+
+
+class Call(NamedTuple):
+    """A call of the library that is refused, and a word that its message must have."""
+
+    function: Callable[..., Any]
+    arguments: tuple[Any, ...]
+    options: dict[str, Any]
+    word: str
+
+
+# The command line.
+
+SOLVE = ("solve", "7", "--from", "4")
+BOUNDS = {
+    "kernel-size": ("-k", "--kernel-size"),
+    "stride": ("-s", "--stride"),
+    "padding": ("-p", "--padding"),
+    "output-padding": ("-o", "--output-padding"),
+    "dilation": ("-d", "--dilation"),
+    "factor": ("-f", "--factor"),
+}
+POSITIVE = ("kernel-size", "stride", "dilation", "factor")
+
+
+def with_bound(name: str, value: str, spelling: int = 1) -> Line:
+    """A question with one bound, for an operation that has it."""
+    rest = ("--op", "resize-conv") if name == "factor" else ()
+    return Line((*SOLVE, BOUNDS[name][spelling], value, *rest), name)
+
+
+def with_size(value: str, place: int) -> Line:
+    """A command line with one size: what is wanted, what goes in, or the input of a layer."""
+    return (
+        Line(("solve", "--from", "4", "--", value), "TARGET"),
+        Line(("solve", "7", "--from", value), "--from"),
+        Line(("size", "--", "nn.Conv2d(3, 8, 3)", value), "SIZE"),
+    )[place]
+
+
+def everywhere(values: tuple[str, ...], sizes: tuple[str, ...] = ()) -> list[Line]:
+    """Each value as each bound and each size."""
+    lines = [with_bound(*pair) for pair in product(BOUNDS, values)]
+    return lines + [with_size(*pair) for pair in product(sizes or values, range(3))]
+
+
+def negative_lines() -> list[Line]:
+    rng = random.Random("negative")
+    drawn = tuple([str(-rng.randint(1, 10 ** rng.randint(1, 17))) for _ in range(6)])
+    lines = everywhere(("-1", "-10**12", "2,-3", "-2..5", "3x-1", "-5..-2", "- 3", *drawn))
+    lines = [line for line in lines if not re.search("[,.]", "".join(line.arguments[2:]))] + [
+        with_bound(name, value) for name in BOUNDS for value in ("2,-3", "-2..5", "-5..-2")
+    ]
+    lines += [Line((*SOLVE, "--limit", value), "limit") for value in ("-1", "-10", drawn[0])]
+    lines += [
+        Line(("solve", "-7", "--from", "4"), "-7"),
+        Line(("size", "Conv(3)", "-28"), "-2"),
+        Line(("size", "nn.Conv2d(3, 8, -3)", "28"), "kernel_size"),
+        Line(("size", "nn.Conv2d(3, 8, 3, stride=-1)", "28"), "stride"),
+        Line(("size", "nn.Conv2d(3, 8, 3, padding=-1)", "28"), "padding"),
+        Line(("size", "Conv2DTranspose(8, 3, strides=-2)", "28"), "strides"),
+    ]
+    return lines
+
+
+def zero_lines() -> list[Line]:
+    lines = [
+        with_bound(name, value, spelling)
+        for name in POSITIVE
+        for value in ("0", "0..3", "0,2", "0x3", "00", "3x0", "0..0")
+        for spelling in (0, 1)
+    ]
+    lines += [with_size(*pair) for pair in product(("0", "0x7", "7x0", "00", "0x0x0"), range(3))]
+    lines += [Line((*SOLVE, "--limit", "0"), "limit")]
+    for text, word in [
+        ("nn.Conv2d(3, 8, 0)", "kernel_size"),
+        ("nn.Conv2d(3, 8, 3, 0)", "stride"),
+        ("nn.Conv2d(3, 8, 3, dilation=0)", "dilation"),
+        ("nn.Conv2d(0, 8, 3)", "in_channels"),
+        ("nn.Conv2d(3, 8, 3, groups=0)", "groups"),
+        ("nn.MaxPool2d(0)", "kernel_size"),
+        ("nn.PixelShuffle(0)", "upscale_factor"),
+        ("Conv2D(0, 3)", "filters"),
+        ("Conv2D(8, 3, strides=0)", "strides"),
+    ]:
+        lines.append(Line(("size", text, "28"), word))
+    return lines
+
+
+WORDS = ("seven", "", " ", "abc", "3;4", "3 4", "None", "nan", "½", "٣", "²", "1_000", "0b11", "\t")
+
+
+def text_lines() -> list[Line]:
+    rng = random.Random("text")
+    letters = "abcdefgh!?#%&/(){}[]'\"\\äß→"
+    drawn = tuple(["".join(rng.choices(letters, k=rng.randint(1, 60))) for _ in range(6)])
+    lines = everywhere((*WORDS, *drawn))
+    lines += [with_bound(name, "same") for name in BOUNDS if name != "padding"]
+    lines += [with_bound(name, "none") for name in BOUNDS if name != "output-padding"]
+    lines += [Line((*SOLVE, "--limit", value), "limit") for value in WORDS]
+    lines += [Line(("size", value, "28"), "") for value in (*WORDS, *drawn)]
+    lines += [Line(("size", f"nn.Conv2d(3, 8, {value!r})", "28"), "kernel_size") for value in WORDS]
+    return lines
+
+
+def boolean_lines() -> list[Line]:
+    lines = everywhere(("true", "True", "false", "False", "yes"))
+    lines += [Line((*SOLVE, "--limit", value), "limit") for value in ("True", "false")]
+    for text, word in product(("True", "False"), ("kernel_size", "stride", "padding", "dilation")):
+        lines.append(Line(("size", f"nn.MaxPool2d(**)".replace("**", f"{word}={text}"), "28"), ""))
+        lines.append(Line(("size", f"Conv(kernel_size=3, {word}={text})", "28"), word))
+    lines = [line for line in lines if "kernel_size=3, kernel_size" not in line.arguments[1]]
+    lines += [
+        Line(("size", "nn.Conv2d(3, 8, True)", "28"), "kernel_size"),
+        Line(("size", "nn.MaxPool2d(2, ceil_mode=1)", "28"), "ceil_mode"),
+        Line(("size", "Conv(True)", "28"), "kernel_size"),
+    ]
+    return lines
+
+
+def float_lines() -> list[Line]:
+    rng = random.Random("floats")
+    drawn = tuple([f"{rng.uniform(1, 20):.{rng.randint(1, 9)}f}" for _ in range(4)])
+    values = ("3.5", "2.0", "1e-3", "1.", ".5", "1e3.5", "2.5x3", "inf", "1,5.5", *drawn)
+    lines = everywhere((*values, "2.5..4", "2..4.5"), values)
+    lines += [Line((*SOLVE, "--limit", value), "limit") for value in ("1.5", "1e3", "inf")]
+    for text in ("3.5", "2.0", "float('inf')", "float('nan')", "1e400"):
+        lines.append(Line(("size", f"nn.Conv2d(3, 8, {text})", "28"), "kernel_size"))
+        lines.append(Line(("size", f"ConvTranspose(3, stride={text})", "28"), "stride"))
+    return lines
+
+
+def huge_lines() -> list[Line]:
+    values = ("10**19", "9" * 31, "9" * 5000, "1e99", "10**10**10", "1e1000", "9e999", "9**999")
+    lines = everywhere((*values, "1..10**30", "1,1e30", "3x1e30"), values)
+    lines += [
+        Line(("solve", "7", "--from", "4", "-k", "1..10**12", "--format", "json"), "--limit"),
+        Line(("solve", "7", "--from", "4", "-k", "1..10**12", "--all"), "--limit"),
+        Line((*SOLVE, "-k", "1..10**12", "--limit", "10000000000"), "--limit"),
+        Line(("size", "nn.Conv2d(3, 8, " + "9" * 200 + ")", "28"), "digits"),
+        Line(("size", "nn.Conv2d(3, 8, 0x" + "f" * 400 + ")", "28"), "kernel_size"),
+        Line(("size", "(" * 200 + ")" * 200, "28"), "brackets"),
+        Line(("size", "nn.Conv2d(3, 8, " + "-" * 9000 + "3)", "28"), ""),
+        Line(("size", "a" * 20_000, "28"), "characters"),
+        Line(("size", "a" + ".a" * 4_000 + "()", "28"), ""),
+        Line(("size", "+".join(["1"] * 4_000), "28"), ""),
+    ]
+    return lines
+
+
+def empty_lines() -> list[Line]:
+    rng = random.Random("empty")
+    drawn = []
+    for _ in range(6):
+        low = rng.randint(2, 10**9)
+        drawn.append(f"{low}..{rng.randint(1, low - 1)}")
+    values = ("5..2", "10**12..1", "5..", "..5", "..", "2..3..4", "4,", ",", "3,5..2", "5..2x3")
+    return [with_bound(*case) for case in product(BOUNDS, (*values, *drawn), (0, 1))]
+
+
+def contradiction_lines() -> list[Line]:
+    cases: list[Line] = [
+        Line((*SOLVE, "--all", "--limit", "3"), "--limit"),
+        Line((*SOLVE, "-p", "same,1", "--dialect", "keras"), "padding"),
+        Line((*SOLVE, "-p", "1,valid", "--dialect", "keras"), "padding"),
+        Line((*SOLVE, "--shared", "-k", "3x5"), "shared"),
+        Line(("solve", "7x14", "--from", "4x7", "--shared", "-s", "1x2"), "shared"),
+        Line(("solve", "7x7", "--from", "4x4", "--shared", "-p", "0..2x0..3"), "shared"),
+    ]
+    takes = {
+        "conv-transpose": ("-f", "--ceil-mode"),
+        "conv": ("-o", "-f", "--ceil-mode"),
+        "resize-conv": ("-o", "-s", "--ceil-mode"),
+        "pixel-shuffle": ("-k", "-s", "-p", "-o", "-d", "--ceil-mode"),
+        "max-pool": ("-o", "-f"),
+        "avg-pool": ("-o", "-d", "-f"),
+    }
+    words = {short: name for name, (short, _) in BOUNDS.items()}
+    for op, options in takes.items():
+        for option, dialect, form in product(options, ("torch", "keras", "any"), ("table", "json")):
+            value = () if option == "--ceil-mode" else ("2",)
+            rest = ("--op", op, "--dialect", dialect, "--format", form)
+            cases.append(Line((*SOLVE, option, *value, *rest), words.get(option, "ceil-mode")))
+    return cases
+
+
+def seven_x_lines() -> list[Line]:
+    values = ("7x", "x7", "7xx7", "x", "7x7x", "x7x7", "7 x", "xx", "7X", "x 7", "7x7x7x")
+    return everywhere(values)
+
+
+def unknown_lines() -> list[Line]:
+    names = ("deconv", "conv_transposed", "", "ANY ", "pool", "tourch", "jax", "xml", "🙂", "a b")
+    lines = [
+        Line((*SOLVE, option, name), option)
+        for option, name in product(("--op", "--dialect", "--format"), names)
+    ]
+    lines += [
+        Line(("size", "Conv(3)", "28", option, name), option)
+        for option, name in product(("--dialect", "--format"), names)
+    ]
+    lines += [Line((name, "7", "--from", "4"), "command") for name in names if name]
+    for option in ("--kernel", "--strides", "--colour", "-z", "--filters"):
+        lines.append(Line((*SOLVE, option, "3"), option))
+        lines.append(Line(("size", "Conv(3)", "28", option), option))
+    layers = ("nn.Convv2d(3, 8, 3)", "Foo(3)", "nn.Linearr(3)", "keras.layers.Conv7D(8, 3)", "x.y(1)")
+    lines += [Line(("size", layer, "28"), "known") for layer in layers]
+    for keyword in ("kernel", "strides", "paddings", "colour", "filters", "__class__"):
+        lines.append(Line(("size", f"nn.Conv2d(3, 8, 3, {keyword}=1)", "28"), keyword))
+        lines.append(Line(("size", f"Conv(3, {keyword}=1)", "28"), keyword))
+    return lines
+
+
+def axis_lines() -> list[Line]:
+    lines = []
+    shapes = {1: "7", 2: "7x7", 3: "7x7x7", 4: "7x7x7x7", 5: "7x7x7x7x7"}
+    for (m, target), (n, source) in product(shapes.items(), shapes.items()):
+        if m > 3 or n > 3 or (m != n and min(m, n) > 1):
+            word = "axes" if m > 3 or n > 3 else "source"
+            lines.append(Line(("solve", target, "--from", source), word))
+    for name, (m, size) in product(BOUNDS, [(2, "7x14"), (3, "7x7x7")]):
+        for count in (2, 3, 4):
+            if count != m:
+                rest = ("--op", "resize-conv") if name == "factor" else ()
+                bound = "x".join(["1"] * count)
+                options = (BOUNDS[name][0], bound, *rest)
+                lines.append(Line(("solve", size, "--from", size, *options), name))
+    for axes, (count, size) in product((1, 2, 3), shapes.items()):
+        if count not in (1, axes):
+            for layer in ("Conv", "ConvTranspose"):
+                text = f"nn.{layer}{axes}d(3, 8, 3)"
+                lines.append(Line(("size", text, size), "axes"))
+    for count in (1, 3, 4):
+        entries = "(" + "3," * count + ")"
+        lines.append(Line(("size", f"nn.Conv2d(3, 8, {entries})", "28"), "kernel_size"))
+        lines.append(Line(("size", f"nn.MaxPool2d(2, stride={entries})", "28"), "stride"))
+    return lines
+
+
+LINES = dict(
+    zip(
+        CLASSES,
+        [
+            negative_lines(),
+            zero_lines(),
+            text_lines(),
+            boolean_lines(),
+            float_lines(),
+            huge_lines(),
+            empty_lines(),
+            contradiction_lines(),
+            seven_x_lines(),
+            unknown_lines(),
+            axis_lines(),
+        ],
+        strict=True,
+    )
+)
+
+
+def told(line: Line) -> str | None:
+    """What is wrong with what the command line said, or None."""
+    result = CliRunner().invoke(main, line.arguments)
+    said = result.stderr
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        return f"raised {result.exception!r}"
+    if result.exit_code != 2:
+        return f"exit code {result.exit_code}"
+    if result.stdout:
+        return f"on stdout: {result.stdout[:100]!r}"
+    if "Traceback" in said or "Error: " not in said:
+        return f"said {said!r}"
+    error = said[said.index("Error: ") :].lower().replace("-", "_")
+    if line.word.lower().replace("-", "_").strip("_") not in error.replace(" ", "_"):
+        return f"does not name {line.word}: {said!r}"
+    if not WAY_OUT.search(error):
+        return f"no way out: {said!r}"
+    return f"too long: {len(said)}" if len(said) > 3_000 else None
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_command_line(name: str) -> None:
+    start = time.monotonic()
+    faults = [(line.arguments, fault) for line in LINES[name] if (fault := told(line))]
+    for arguments, fault in faults:
+        print([argument[:60] for argument in arguments], fault, sep="\n    ")  # noqa: T201
+    assert not faults
+    assert time.monotonic() - start < GRACE * SECONDS * len(LINES[name])
+
+
+def test_a_layer_that_refuses_a_size_ends_with_1() -> None:
+    result = CliRunner().invoke(main, ["size", "nn.Conv2d(3, 8, 5)", "4"])
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "refuses size 4" in result.stderr
