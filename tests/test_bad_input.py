@@ -44,8 +44,9 @@ CLASSES = (
 )
 
 WAY_OUT = re.compile(
-    r"\b(write|give|take|takes|known|one of|did you mean|ask|bound|at least|at most|must be"
-    r"|range|to see|--help|choose|leave|needs|without|are possible|goes|instead|put)\b",
+    r"\b(write|give|takes?|known|one of|did you mean|ask|bound|at least|at most|must be|range"
+    r"|say how|leave|needs|without|possible|goes|instead|put|have it|more than|longer than)\b"
+    r"|no such option",  # the line above it names --help
     re.IGNORECASE,
 )
 
@@ -110,8 +111,9 @@ def negative_lines() -> list[Line]:
     ]
     lines += [Line((*SOLVE, "--limit", value), "limit") for value in ("-1", "-10", drawn[0])]
     lines += [
-        Line(("solve", "-7", "--from", "4"), "-7"),
-        Line(("size", "Conv(3)", "-28"), "-2"),
+        Line(("solve", "-7", "--from", "4"), "size"),
+        Line(("solve", "-7x7", "--from", "4"), "size"),
+        Line(("size", "Conv(3)", "-28"), "size"),
         Line(("size", "nn.Conv2d(3, 8, -3)", "28"), "kernel_size"),
         Line(("size", "nn.Conv2d(3, 8, 3, stride=-1)", "28"), "stride"),
         Line(("size", "nn.Conv2d(3, 8, 3, padding=-1)", "28"), "padding"),
@@ -144,7 +146,7 @@ def zero_lines() -> list[Line]:
     return lines
 
 
-WORDS = ("seven", "", " ", "abc", "3;4", "3 4", "None", "nan", "½", "٣", "²", "1_000", "0b11", "\t")
+WORDS = ("seven", "", " ", "abc", "3;4", "3 4", "nan", "\t", "½", "٣", "²", "1_000", "0b11")
 
 
 def text_lines() -> list[Line]:
@@ -154,7 +156,7 @@ def text_lines() -> list[Line]:
     lines = everywhere((*WORDS, *drawn))
     lines += [with_bound(name, "same") for name in BOUNDS if name != "padding"]
     lines += [with_bound(name, "none") for name in BOUNDS if name != "output-padding"]
-    lines += [Line((*SOLVE, "--limit", value), "limit") for value in WORDS]
+    lines += [Line((*SOLVE, "--limit", value), "limit") for value in WORDS[:8]]
     lines += [Line(("size", value, "28"), "") for value in (*WORDS, *drawn)]
     lines += [Line(("size", f"nn.Conv2d(3, 8, {value!r})", "28"), "kernel_size") for value in WORDS]
     return lines
@@ -290,7 +292,7 @@ def axis_lines() -> list[Line]:
     for count in (1, 3, 4):
         entries = "(" + "3," * count + ")"
         lines.append(Line(("size", f"nn.Conv2d(3, 8, {entries})", "28"), "kernel_size"))
-        lines.append(Line(("size", f"nn.MaxPool2d(2, stride={entries})", "28"), "stride"))
+        lines.append(Line(("size", f"Conv2D(8, 3, strides={entries})", "28"), "strides"))
     return lines
 
 
@@ -349,3 +351,284 @@ def test_a_layer_that_refuses_a_size_ends_with_1() -> None:
     result = CliRunner().invoke(main, ["size", "nn.Conv2d(3, 8, 5)", "4"])
     assert (result.exit_code, result.stdout) == (1, "")
     assert "refuses size 4" in result.stderr
+
+
+# The library.
+
+ALLOWED = (dc.QueryError, dc.LayerError, dc.NotationError, dc.SizeError, TypeError)
+BOUND_NAMES = ("kernel_size", "stride", "padding", "output_padding", "dilation", "factor")
+
+
+def asked(value: Any, names: tuple[str, ...] = BOUND_NAMES) -> list[Call]:
+    """A question with each bound."""
+    calls = []
+    for name in names:
+        op = "resize_conv" if name == "factor" else "conv_transpose"
+        calls.append(Call(dc.solve, (7,), {"source": 4, "op": op, name: value}, name))
+    return calls
+
+
+def sized(value: Any) -> list[Call]:
+    """Each place where a size is given."""
+    places: list[tuple[Callable[..., Any], str]] = [
+        (dc.Conv(3).output_size, "size"),
+        (dc.ConvTranspose(4, stride=2).output_size, "size"),
+        (dc.MaxPool(2, axes=2).output_size, "size"),
+    ]
+    return [
+        Call(dc.solve, (value,), {"source": 4}, "target"),
+        Call(dc.solve, (7,), {"source": value}, "source"),
+        Call(dc.solve, ((value, 7),), {"source": 4}, "target"),
+        *[Call(function, (value,), {}, word) for function, word in places],
+    ]
+
+
+WHOLE_FIELDS: list[tuple[type[Any], tuple[Any, ...], dict[str, Any], tuple[str, ...]]] = [
+    (dc.Conv, (), {"kernel_size": 3}, ("kernel_size", "stride", "dilation", "groups", "axes")),
+    (dc.Conv, (), {"kernel_size": 3}, ("in_channels", "out_channels")),
+    (dc.ConvTranspose, (), {"kernel_size": 3}, ("kernel_size", "stride", "dilation", "groups")),
+    (dc.DepthwiseConv, (), {"kernel_size": 3}, ("kernel_size", "stride", "multiplier")),
+    (dc.MaxPool, (), {"kernel_size": 3}, ("kernel_size", "stride", "dilation")),
+    (dc.AvgPool, (), {"kernel_size": 3}, ("kernel_size", "stride")),
+    (dc.LpPool, (), {"kernel_size": 3}, ("kernel_size", "stride")),
+    (dc.MaxUnpool, (), {"kernel_size": 3}, ("kernel_size", "stride")),
+    (dc.Unfold, (), {"kernel_size": 3}, ("kernel_size", "stride", "dilation")),
+    (dc.Fold, (), {"size": 8, "kernel_size": 3}, ("size", "kernel_size", "stride", "dilation")),
+    (dc.PixelShuffle, (), {}, ("factor",)),
+    (dc.PixelUnshuffle, (), {}, ("factor",)),
+    (dc.AdaptivePool, (), {}, ("size",)),
+    (dc.Upsample, (), {}, ("size",)),
+    (dc.Dense, (), {}, ("out_features",)),
+    (dc.ToSize, (), {}, ("size",)),
+]
+"""Layers, the arguments they cannot do without, and fields that are integers from 1."""
+
+
+def built(value: Any) -> list[Call]:
+    """A layer with each field that is an integer from 1."""
+    return [
+        Call(kind, arguments, options | {name: value}, name)
+        for kind, arguments, options, names in WHOLE_FIELDS
+        for name in names
+    ]
+
+
+def all_places(*values: Any) -> list[Call]:
+    return [call for value in values for call in (*asked(value), *sized(value), *built(value))]
+
+
+def negative_calls() -> list[Call]:
+    calls = all_places(-1, -(10**12), np.int64(-3))
+    for value in ([2, -3], range(-2, 5), {-1}, (-1, 2), ([1, -1], 2)):
+        calls += asked(value)
+    for text in ("nn.Conv2d(3, 8, -3)", "Conv(3, stride=-1)", "nn.MaxPool2d(2, padding=-1)"):
+        calls.append(Call(dc.parse, (text,), {}, ""))
+    return calls
+
+
+def zero_calls() -> list[Call]:
+    positive = ("kernel_size", "stride", "dilation", "factor")
+    calls = [call for value in (0, np.int32(0)) for call in built(value)]
+    calls += [call for value in (0, (0, 3)) for call in sized(value) if call.function is dc.solve]
+    for value in (0, range(4), [0, 2], {0}, (0, 3), (range(1, 3), [0])):
+        calls += asked(value, positive)
+    return calls
+
+
+def text_calls() -> list[Call]:
+    calls = all_places("three", "3", "", b"3")
+    calls += [call for value in (["3"], [3, "x"], {"4"}, ("3", 3)) for call in asked(value)]
+    for text in ("", " ", "seven", "7", "3;4", "nn.Conv2d", "Conv(3", "Conv(3))", "\0", "\ud800"):
+        calls.append(Call(dc.parse, (text,), {}, ""))
+    return calls
+
+
+def boolean_calls() -> list[Call]:
+    calls = all_places(True, False, np.True_)
+    calls += [call for value in ([True], {2, True}, (True, 3)) for call in asked(value)]
+    for value in (1, 0, "true", None, 2.0):
+        calls.append(Call(dc.solve, (7,), {"op": "max_pool", "ceil_mode": value}, "ceil_mode"))
+        calls.append(Call(dc.MaxPool, (3,), {"ceil_mode": value}, "ceil_mode"))
+        calls.append(Call(dc.Conv, (3,), {"bias": value}, "bias"))
+        if value is not None:
+            calls.append(Call(dc.solve, (7,), {"shared": value}, "shared"))
+    return calls
+
+
+def float_calls() -> list[Call]:
+    calls = all_places(3.5, 2.0, float("inf"), float("nan"), np.float64(3), 1e300, 2j)
+    return calls + [call for value in ([1.5], {2.0}, (1.5, 3)) for call in asked(value)]
+
+
+def empty_calls() -> list[Call]:
+    values = (range(0), range(5, 2), range(1, 1), [], set(), frozenset(), ([], 3), (3, range(9, 9)))
+    return [call for value in values for call in asked(value)]
+
+
+def contradiction_calls() -> list[Call]:
+    unused = {
+        "conv_transpose": ("factor", "ceil_mode"),
+        "conv": ("output_padding", "factor", "ceil_mode"),
+        "resize_conv": ("output_padding", "stride", "ceil_mode"),
+        "pixel_shuffle": ("kernel_size", "stride", "padding", "output_padding", "dilation"),
+        "max_pool": ("output_padding", "factor"),
+        "avg_pool": ("output_padding", "factor", "dilation"),
+    }
+    calls = []
+    for op, names in unused.items():
+        for name, dialect in product(names, ("torch", "keras", "any")):
+            value = True if name == "ceil_mode" else 2
+            options = {"source": 4, "op": op, "dialect": dialect, name: value}
+            calls.append(Call(dc.solve, (7,), options, name))
+    for bounds, word in [
+        ({"padding": ["same", 1]}, "padding"),
+        ({"padding": {"valid", 0}}, "padding"),
+        ({"shared": True, "kernel_size": (3, 5)}, "shared"),
+        ({"shared": True, "stride": (range(1, 3), 2)}, "shared"),
+    ]:
+        calls.append(Call(dc.solve, (7,), {"source": 4, **bounds}, word))
+    return calls
+
+
+def seven_x_calls() -> list[Call]:
+    rng = random.Random("7x")
+    values = ["7x", "x7", "7x7", "7xx7", "x", "7 x 7"]
+    values += ["".join(rng.choices("x79 ", k=rng.randint(1, 6))) for _ in range(6)]
+    calls = [call for value in values for call in (*sized(value), *asked(value))]
+    return calls + [Call(dc.parse, (f"Conv({value})",), {}, "") for value in ("7x", "x7", "7x7")]
+
+
+def unknown_calls() -> list[Call]:
+    calls = []
+    for name in ("deconv", "conv-transposed", "", "ANY", "pool", "torch ", "🙂", "__class__"):
+        calls += [
+            Call(dc.solve, (7,), {"op": name}, "op"),
+            Call(dc.solve, (7,), {"dialect": name}, "dialect"),
+            Call(dc.parse, ("Conv(3)",), {"dialect": name}, "dialect"),
+            Call(dc.solve, (7,), {"padding": name}, "padding"),
+            Call(dc.solve, (7,), {"output_padding": name}, "output_padding"),
+            Call(dc.Conv, (3,), {"padding_mode": name}, "padding_mode"),
+            Call(dc.Conv, (3,), {"padding": name}, "padding"),
+            Call(dc.Upsample, (2,), {"mode": name}, "mode"),
+            Call(dc.Same, (name,), {}, "odd"),
+            Call(dc.ToSize, (7, name), {}, "split"),
+            Call(dc.parse, (f"nn.Conv2d(3, 8, 3, padding_mode={name!r})",), {}, "padding_mode"),
+            Call(dc.parse, (f"{name or 'x'}.Foo(3)",), {}, ""),
+        ]
+    for value in (None, 3, ["conv"], ("conv", "conv"), b"conv", {}):
+        calls.append(Call(dc.solve, (7,), {"op": value}, "op"))
+        calls.append(Call(dc.solve, (7,), {"dialect": value}, "dialect"))
+        if value is not None:
+            calls.append(Call(dc.Same, (value,), {}, "odd"))
+    return calls
+
+
+def axis_calls() -> list[Call]:
+    calls = []
+    for m, n in product(range(6), range(6)):
+        if m != n or not 1 <= m <= 3:
+            arguments: tuple[Any, ...] = ((7,) * m,)
+            calls.append(Call(dc.solve, arguments, {"source": (4,) * n}, "axes"))
+        if m not in (0, n) and 1 <= n <= 3:
+            calls += [
+                Call(dc.Conv(3, axes=n).output_size, ((7,) * m,), {}, "axes"),
+                Call(dc.Conv, ((3,) * m,), {"axes": n}, "kernel_size"),
+                Call(dc.MaxPool, ((2,) * n,), {"stride": (2,) * m}, "axes"),
+                Call(dc.solve, ((7,) * n,), {"source": 4, "stride": (2,) * m}, "stride"),
+            ]
+    for axes in (0, 4, -1, 10**30):
+        calls.append(Call(dc.Conv, (3,), {"axes": axes}, "axes"))
+    return calls
+
+
+def huge_calls() -> list[Call]:
+    """Texts that are too long, too deep or too large; huge numbers are asked further below."""
+    calls = []
+    for text in (
+        "a" * 20_000,
+        "(" * 9_000,
+        "[" * 200 + "]" * 200,
+        "-" * 9_999 + "3",
+        "Conv(" + "-" * 9_000 + "3)",
+        "Conv(" + "not " * 2_000 + "3)",
+        "Conv(" + "1+" * 4_000 + "1)",
+        "a" + ".a" * 4_000 + "()",
+        "Conv(3" + ", 3" * 3_000 + ")",
+        "Conv(" + "9" * 101 + ")",
+        "Conv(" + "9" * 5_000 + ")",
+        "Conv(0x" + "f" * 5_000 + ")",
+        "Conv(1e999)",
+        "Conv(3, stride=10**10**10)",
+        "Conv('" + "x" * 9_000 + "')",
+        "Conv(" + "()," * 3_000 + ")",
+        "x=" * 3_000 + "Conv(3)",
+        "Conv(3)" + "(x)" * 3_000,
+        "Conv(3);" * 1_000,
+        "Conv(3)\n" * 1_000,
+        "Conv(" + "lambda: " * 1_000 + "3)",
+        "Conv(3 if 1 else " * 300 + ")" * 300,
+        "Conv(" + "{" * 39 + "}" * 39 + ")",
+        "nn.Conv2d(3, 8, " + "9" * 4_300 + ")",
+    ):
+        calls.append(Call(dc.parse, (text,), {}, ""))
+    for value in (10**19, 10**40, 10**400, 2**63):
+        calls += [
+            Call(dc.Conv, (3,), {"axes": value}, "axes"),
+            Call(dc.solve, ((7,) * 4,), {"source": value}, "axes"),
+            Call(dc.Conv(value).output_size, (value - 1,), {}, "size"),
+            Call(dc.solve, (7,), {"source": 4, "stride": range(value, 1)}, "stride"),
+        ]
+    return calls
+
+
+CALLS = dict(
+    zip(
+        CLASSES,
+        [
+            negative_calls(),
+            zero_calls(),
+            text_calls(),
+            boolean_calls(),
+            float_calls(),
+            huge_calls(),
+            empty_calls(),
+            contradiction_calls(),
+            seven_x_calls(),
+            unknown_calls(),
+            axis_calls(),
+        ],
+        strict=True,
+    )
+)
+
+
+def refused(call: Call) -> str | None:
+    """What is wrong with how the library refused a call, or None."""
+    try:
+        value = call.function(*call.arguments, **call.options)
+    except ALLOWED as error:
+        said = str(error).lower().replace(" ", "_")
+        own = isinstance(error, dc.DeconvcalcError)
+        if not own and any(part in said for part in ("unsupported", "unhashable", "nonetype'")):
+            return f"an error of Python's own: {error!r}"
+        return None if call.word in said else f"does not name {call.word}: {error}"
+    except Exception as error:  # noqa: BLE001  # whatever it is, it is the wrong one
+        return f"raised {type(error).__name__}: {error}"
+    return f"gave {type(value).__name__}"
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_library(name: str) -> None:
+    start = time.monotonic()
+    faults = [(call, fault) for call in CALLS[name] if (fault := refused(call))]
+    for call, fault in faults:
+        name_of = getattr(call.function, "__qualname__", "")
+        print(name_of, f"{call.arguments} {call.options}"[:120], fault[:300], sep="  ")  # noqa: T201
+    assert not faults
+    assert time.monotonic() - start < GRACE * SECONDS * len(CALLS[name])
+
+
+@pytest.mark.parametrize("name", CLASSES)
+def test_each_class_is_large_enough(name: str) -> None:
+    assert len(set(LINES[name])) >= LEAST_CASES
+    assert len(CALLS[name]) >= LEAST_CASES

@@ -13,14 +13,17 @@ from deconvcalc.errors import QueryError
 from deconvcalc.placement import tap_counts
 from deconvcalc.solver import runs as marks
 from deconvcalc.solver.modes import BITS
-from deconvcalc.solver.query import Query
 from deconvcalc.solver.ranking import Pick, Ranked, one_layer
 
 if TYPE_CHECKING:
     from deconvcalc.layers import Layer
     from deconvcalc.sizemap import Progression
+    from deconvcalc.solver.query import Query
 
 __all__ = ["Answer", "Answers"]
+
+MOST_LOOKED_AT = 1_000_000
+"""So many answers are made for a new order, or to find one."""
 
 
 class Answer:
@@ -157,7 +160,7 @@ class Answer:
 
         A tuple of them; a tuple of one such tuple per axis where axes differ.
         """
-        counts = []
+        counts: list[tuple[int, ...]] = []
         for run, k, pairs in [self._pick[place] for place in self._order]:
             if self.op != "conv_transpose":
                 counts.append((k,))
@@ -246,7 +249,9 @@ class Answer:
         for name in DIALECTS:
             spelled = self.spelled(name)
             facts[name] = None if spelled is None else written(spelled)
-        return {name: value for name, value in facts.items() if value is not None or name in DIALECTS}
+        return {
+            name: value for name, value in facts.items() if value is not None or name in DIALECTS
+        }
 
     def _key(self) -> Any:
         return (self.layers, self.source, self.target)
@@ -354,20 +359,30 @@ class Answers(Sequence[Answer]):
         return None
 
     def first(self, **facts: Any) -> Answer | None:
-        """The first answer with these facts, or None; looks at up to 10,000.
+        """The first answer with these facts, or None.
+
+        Raises:
+            QueryError: none among the first 1,000,000, and there are more.
 
         >>> from deconvcalc import solve
         >>> solve(7, source=4).first(checkerboard=False, holes=False).kernel_size
         4
         """
-        for index in range(min(self.total, 10_000)):
-            answer = self[index]
+        for index, answer in enumerate(self):
             if all(getattr(answer, name) == value for name, value in facts.items()):
                 return answer
+            if index >= MOST_LOOKED_AT:
+                raise QueryError(
+                    f"none of the first {MOST_LOOKED_AT:,} answers of {self.total:,} is like that",
+                    rule="first",
+                    hint="Narrow the bounds.",
+                )
         return None
 
     def ranked_by(self, *criteria: str | Callable[[Answer], Any]) -> Answers:
-        """The same answers by other criteria: names of facts, "-name" for the reverse, or functions.
+        """The same answers by other criteria.
+
+        A criterion is the name of a fact, "-name" for the reverse order, or a function.
 
         Ties keep their order. All answers are made for it.
 
@@ -378,7 +393,7 @@ class Answers(Sequence[Answer]):
         >>> solve(7, source=4).ranked_by("parameters", "shift")[0].kernel_size
         1
         """
-        if self.total > 1_000_000:
+        if self.total > MOST_LOOKED_AT:
             raise QueryError(
                 f"{self.total} answers are too many to sort anew",
                 rule="ranked_by",
@@ -473,7 +488,7 @@ def _criterion(criterion: str | Callable[[Answer], Any]) -> tuple[Callable[[Answ
     if callable(criterion):
         return criterion, False
     name = criterion.removeprefix("-")
-    if name.startswith("_") or not hasattr(Answer, name) and name not in _FACTS:
+    if name.startswith("_") or (not hasattr(Answer, name) and name not in _FACTS):
         raise QueryError(
             f"unknown criterion {criterion!r}",
             rule="ranked_by",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from math import gcd
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from deconvcalc.errors import QueryError
 from deconvcalc.values import Value, field_name, integer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 __all__ = ["Choices", "clip", "count_to", "meet", "solve_congruence"]
 
@@ -44,9 +46,7 @@ class Choices(Value):
         elif isinstance(value, (list, set, frozenset)):
             choices = cls(*_ranges(sorted(_members(name, value))))
         else:
-            raise TypeError(
-                f"{name} must be an int, a range or a list of ints, not {value!r}"
-            )
+            raise TypeError(f"{name} must be an int, a range or a list of ints, not {value!r}")
         if not choices:
             raise QueryError(
                 f"{field_name(name)} leaves nothing to choose from: {value!r} is empty",
@@ -125,8 +125,8 @@ class Choices(Value):
         for part in self.parts:
             dense = part.step <= 2 * radius + 1
             pieces = [(part[0], part[-1])] if dense else [(x, x) for x in part]
-            for low, high in pieces:
-                low, high = max(low - radius, least), high + radius
+            for first, last in pieces:
+                low, high = max(first - radius, least), last + radius
                 if spans and low <= spans[-1][1] + 1:
                     spans[-1][1] = max(spans[-1][1], high)
                 else:

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from deconvcalc.errors import QueryError
 from deconvcalc.formulas import Spread, Window, effective_kernel
 from deconvcalc.sizemap import Progression, SizeMap
 from deconvcalc.solver.modes import BITS, admitted, written
-from deconvcalc.solver.query import Space
 from deconvcalc.solver.runs import Found, Part, Run, flags_of, misaligned
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from deconvcalc.solver.query import Space
 
 __all__ = ["find_inputs"]
 
@@ -153,7 +157,7 @@ def _run(
         masks = {}
         for n in _ends(space, inputs):
             mask = written(space, n, k, s, d, before, after) & bits
-            within = admitted(space, mask, k, s, d, before, after) & asked
+            within = admitted(space, mask, k, d, before, after) & asked
             if within and n % factor == 0:
                 masks[n] = mask, within
         if not masks:
@@ -167,9 +171,7 @@ def _run(
     pairs = list(dict.fromkeys(pairs))
     line = (s, d, effective_kernel(k, d) - before - after, before - after, factor)
     marks = (flags_of(space.op, tuple(pairs), line, k), modes, allowed)
-    return Run(
-        space, line, range(k, k + 1), marks, pairs=tuple(pairs), sources=tuple(sources)
-    )
+    return Run(space, line, range(k, k + 1), marks, pairs=tuple(pairs), sources=tuple(sources))
 
 
 def _ends(space: Space, inputs: Progression) -> Progression | tuple[int, ...]:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
 from itertools import product
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from deconvcalc.errors import DeconvcalcError
 from deconvcalc.layers import (
@@ -18,9 +17,13 @@ from deconvcalc.layers import (
     Upsample,
 )
 from deconvcalc.solver.modes import BITS
-from deconvcalc.solver.query import Query
 from deconvcalc.solver.ranking import Ranked, one_layer
-from deconvcalc.solver.runs import Run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from deconvcalc.solver.query import Query
+    from deconvcalc.solver.runs import Run
 
 __all__ = ["contains"]
 
@@ -102,4 +105,4 @@ def _counts(run: Run, layer: Any) -> bool:
     """Whether a padded mean counts the padding as the layer does."""
     if run.sides(run.kernels[0]) == (0, 0):
         return True
-    return bool(run.allowed & BITS["torch"]) == layer.count_include_pad
+    return bool(run.allowed & BITS["torch"]) is bool(layer.count_include_pad)

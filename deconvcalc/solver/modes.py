@@ -30,10 +30,7 @@ _EVERY = tuple(BITS.values())
 
 def in_both(mask: int) -> bool:
     """Whether every dialect has a mode in the mask."""
-    for bits in _EVERY:
-        if not mask & bits:
-            return False
-    return True
+    return all(mask & bits for bits in _EVERY)
 
 
 def written(space: Space, n: int, k: int, s: int, d: int, before: int, after: int) -> int:
@@ -70,8 +67,10 @@ def _spread_fits(mode: Mode, k: int, s: int, d: int, before: int, after: int) ->
         return before == 0 and (0 <= extra < s if mode.extra else extra == max(s - ke, 0))
     if before != max(before + after, 0) // 2:
         return False
+    if not mode.extra:
+        return ke - before - after == s
     # With output_padding=0 an even kernel builds, and fails when it runs.
-    return max(0, 1 - ke % 2) <= extra < s if mode.extra else ke - before - after == s
+    return 1 - ke % 2 <= extra < s and extra >= 0
 
 
 def _extra(mode: Mode, ke: int, before: int, after: int) -> int:
@@ -91,16 +90,16 @@ def _window_fits(mode: Mode, n: int, k: int, s: int, d: int, before: int, after:
     return SameWindow(effective_kernel(k, d), s).pads(n) == (before, after)
 
 
-def admitted(space: Space, mask: int, k: int, s: int, d: int, before: int, after: int) -> int:
+def admitted(space: Space, mask: int, k: int, d: int, before: int, after: int) -> int:
     """The modes, of those in which a window is written, in which the question admits it."""
     allowed = 0
     for mode in space.modes:
-        if mask & mode.bit and _within(space, mode, k, s, d, before, after):
+        if mask & mode.bit and _within(space, mode, k, d, before, after):
             allowed |= mode.bit
     return allowed
 
 
-def _within(space: Space, mode: Mode, k: int, s: int, d: int, before: int, after: int) -> bool:
+def _within(space: Space, mode: Mode, k: int, d: int, before: int, after: int) -> bool:
     """Whether padding and output_padding, as the mode names them, lie within the bounds."""
     ke = effective_kernel(k, d)
     if mode.kind == "free":

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from deconvcalc.dialects import DIALECTS, Dialect, Mode
 from deconvcalc.errors import QueryError
 from deconvcalc.solver.choices import Choices
 from deconvcalc.values import MOST_AXES, Value, integer, spatial
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 __all__ = ["BOUNDS", "LEAST", "OPERATIONS", "USED", "Bounds", "Query", "Space", "read_query"]
 
@@ -18,7 +20,14 @@ OPERATIONS = ("conv_transpose", "resize_conv", "pixel_shuffle", "conv", "max_poo
 BOUNDS = ("kernel_size", "stride", "padding", "output_padding", "dilation", "factor")
 """The parameters that a question may bound, in the order in which they are reported."""
 
-LEAST = {"kernel_size": 1, "stride": 1, "padding": 0, "output_padding": 0, "dilation": 1, "factor": 1}
+LEAST = {
+    "kernel_size": 1,
+    "stride": 1,
+    "padding": 0,
+    "output_padding": 0,
+    "dilation": 1,
+    "factor": 1,
+}
 
 USED = {
     "conv_transpose": {"kernel_size", "stride", "padding", "output_padding", "dilation"},
@@ -142,8 +151,8 @@ class Space(Value):
         self._set(
             free=bool(free),
             same="same" in kinds,
-            half=any([mode.half for mode in free]),
-            fits=axes == 3 and any([mode.fits_3d for mode in free]),
+            half=any(mode.half for mode in free),
+            fits=axes == 3 and any(mode.fits_3d for mode in free),
         )
 
     def replaced(self, **fields: Any) -> Space:
@@ -151,7 +160,7 @@ class Space(Value):
         return Space(**dict(zip(self._fields, self._values(), strict=True)) | fields)
 
     def _modes(self, dialect: Dialect) -> Iterator[Mode]:
-        """The modes of a dialect that the bounds leave: each dialect reads them in its own terms."""
+        """The modes of a dialect that the bounds leave, each read in the dialect's own terms."""
         op, bounds = self.op, self.bounds
         words = bounds.words if "padding" in USED[op] else None
         for mode in dialect.modes[op]:
@@ -173,7 +182,7 @@ class Space(Value):
 
     def top_skew(self, s: int, d: int) -> int:
         """The largest output_padding of a transposed window in any mode of the space."""
-        lax = any([mode.lax for mode in self.modes if mode.kind == "free"])
+        lax = any(mode.lax for mode in self.modes if mode.kind == "free")
         return (max(s, d) if lax else s) - 1
 
     def described(self) -> dict[str, str]:
@@ -292,7 +301,9 @@ def _dialects(dialect: Any) -> tuple[Dialect, ...]:
         return tuple(DIALECTS.values())
     if dialect not in DIALECTS:
         known = ", ".join([*DIALECTS, "any"])
-        raise QueryError(f"unknown dialect {dialect!r}", rule="dialect", hint=f"Known are: {known}.")
+        raise QueryError(
+            f"unknown dialect {dialect!r}", rule="dialect", hint=f"Known are: {known}."
+        )
     return (DIALECTS[dialect],)
 
 
@@ -306,7 +317,7 @@ def _read_words(name: str, value: Any) -> tuple[Any, frozenset[str] | None, bool
     unknown = words - ({"same", "valid"} if name == "padding" else {"none"})
     if unknown:
         known = "a number, 'same' or 'valid'" if name == "padding" else "a number or 'none'"
-        raise QueryError(f"{name} must be {known}, not {sorted(unknown)[0]!r}", rule=name)
+        raise QueryError(f"{name} must be {known}, not {min(unknown)!r}", rule=name)
     numbers = [item for item in value if not isinstance(item, str)]
     if words and numbers and name == "padding":
         raise QueryError(

@@ -132,7 +132,7 @@ class _Level:
         return low
 
     def _count(self, kernels: list[int], place: int) -> int:
-        """How many answers have these kernels on the first axes, and `place` or less on the next."""
+        """How many answers have these kernels on the first axes, and on the next up to `place`."""
         total = 0
         for mix in self.mixes:
             known = _product([len(t.at(k)) for t, k in zip(mix, kernels, strict=False)])
@@ -162,7 +162,9 @@ def _by_shift(picks: list[Pick]) -> list[Pick]:
     keys = []
     for pick, row in zip(picks, shifts, strict=True):
         largest = max([num * (unit // den) for num, den in row])
-        rest = [(OPERATIONS.index(r.op), r.d, abs(r.skew), r.skew, r.v, r.modes) for r, _, _ in pick]
+        rest = [
+            (OPERATIONS.index(r.op), r.d, abs(r.skew), r.skew, r.v, r.modes) for r, _, _ in pick
+        ]
         keys.append((largest, rest))
     order = sorted(range(len(picks)), key=keys.__getitem__)
     return [picks[i] for i in order]
@@ -177,7 +179,7 @@ class Ranked(Sequence[Pick]):
 
     def __init__(self, groups: dict[str, list[Found]]) -> None:
         self._by_op = groups
-        self._groups = [found for found in groups.values() if all([one.total for one in found])]
+        self._groups = [found for found in groups.values() if all(one.total for one in found)]
         self._levels: list[_Level] | None = None
         self._starts: list[int] = []
         self._keys: list[Any] = []
@@ -187,7 +189,7 @@ class Ranked(Sequence[Pick]):
     def runs(self, op: str, group: int) -> Iterator[Run]:
         """The runs of one group of axes."""
         found = self._by_op[op]
-        return iter(found[group]) if all([one.total for one in found]) else iter(())
+        return iter(found[group]) if all(one.total for one in found) else iter(())
 
     def __len__(self) -> int:
         return self.size
@@ -196,7 +198,7 @@ class Ranked(Sequence[Pick]):
     def size(self) -> int:
         """The number of answers, which may be more than `len()` can say."""
         if self._size is None:
-            if all([len(found) == 1 for found in self._groups]):
+            if all(len(found) == 1 for found in self._groups):
                 self._size = sum([found[0].total for found in self._groups])
             else:
                 self._size = sum([level.total for level in self._made()])
@@ -312,16 +314,16 @@ def one_layer(runs: list[Run]) -> tuple[int, int]:
         modes &= run.modes
         allowed &= run.allowed
         wider &= run.wider or run.allowed
-    if any([run.s > 1 for run in runs]) and any([run.d > 1 for run in runs]):
+    if any(run.s > 1 for run in runs) and any(run.d > 1 for run in runs):
         # Some frameworks refuse a stride on one axis with a dilation on another.
         for name, dialect in DIALECTS.items():
             if not dialect.stride_with_dilation and runs[0].op in _CONVOLUTIONS:
                 modes &= ~BITS[name]
                 allowed &= ~BITS[name]
                 wider &= ~BITS[name]
-    if any([run.factor != runs[0].factor for run in runs]) and runs[0].op == "pixel_shuffle":
+    if any(run.factor != runs[0].factor for run in runs) and runs[0].op == "pixel_shuffle":
         return 0, 0  # it has one factor for all axes
-    if wider and any([run.wider for run in runs]):
+    if wider and any(run.wider for run in runs):
         return modes, 0  # listed with more inputs already
     return modes, allowed
 

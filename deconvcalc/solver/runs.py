@@ -9,7 +9,6 @@ whatever the sizes. Its marks (holes, overlap, modes ...) change at a few kernel
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from math import gcd
 from typing import TYPE_CHECKING
 
@@ -18,10 +17,12 @@ from deconvcalc.errors import QueryError
 from deconvcalc.formulas import Window, effective_kernel
 from deconvcalc.solver.choices import clip, count_to, meet, solve_congruence
 from deconvcalc.solver.modes import BITS, admitted, in_both, written
-from deconvcalc.solver.query import Space
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
     from deconvcalc.sizemap import Progression
+    from deconvcalc.solver.query import Space
 
 __all__ = [
     "Found",
@@ -227,7 +228,7 @@ def flags_of(op: str, pairs: tuple[Pair, ...], line: Line, k: int) -> int:
     ke = effective_kernel(k, d)
     before = (ke - v + skew) // 2
     if op == "pixel_shuffle":
-        return APART if factor > 1 and any([n > 1 for n, _ in pairs]) else 0
+        return APART if factor > 1 and any(n > 1 for n, _ in pairs) else 0
     for n, m in pairs:
         if (ke < s if op in POOLS else ke <= s) and not _idle(op, n, m):
             flags |= APART
@@ -411,7 +412,7 @@ def _skews(space: Space, s: int, d: int, v: int) -> Iterator[int]:
 
 def _add_line(runs: list[Run], space: Space, wide: tuple[Pair, ...], line: Line) -> None:
     """Cut one line where its marks change, and add the runs."""
-    s, d, v, skew, _ = line
+    _s, d, v, skew, _ = line
     # The kernel at which before is 0 stands alone: more modes write it than its neighbours.
     flush = v - skew - 1
     if flush >= 0 and flush % d == 0 and (k := flush // d + 1) in space.kernel_size:
@@ -439,15 +440,15 @@ def _masks(space: Space, wide: tuple[Pair, ...], line: Line, k: int) -> tuple[in
     for n, _ in wide:
         mask = written(space, n, k, s, d, before, after)
         modes &= mask
-        allowed &= admitted(space, mask, k, s, d, before, after)
+        allowed &= admitted(space, mask, k, d, before, after)
     return modes, allowed
 
 
 def _kernels(space: Space, wide: tuple[Pair, ...], line: Line) -> Iterator[range]:
-    """The kernels along a line whose `before` is a whole number of at least 1, within the bounds."""
+    """The kernels along a line for which `before` is a whole number above 0, within the bounds."""
     _, d, v, skew, _ = line
     free = space.free and _free_skew(space, skew)
-    same = space.same and (skew == 0 or skew == -1)
+    same = space.same and (skew in (0, -1))
     if not free and not same:
         return
     # ke = 2*before + v - skew, so d*(k - 1) = 2*before + base
@@ -489,7 +490,7 @@ def _halves(kernels: range, d: int, base: int) -> Iterator[range]:
     """The kernels whose padding is at most half of them, apart by their parity."""
     for parity in (0, 1):
         part = meet(kernels, parity, 2)
-        # before <= k//2, that is d*(k - 1) - base <= k - parity
+        # From 2*before = d*(k - 1) - base, which is to be at most k - parity.
         if d > 1:
             yield clip(part, 1, (base + d - parity) // (d - 1))
         elif base + 1 >= parity:
@@ -517,9 +518,7 @@ def _cut(kernels: range, cuts: list[int] | None) -> Iterator[range]:
         yield kernels
 
 
-def _cuts(
-    space: Space, wide: tuple[Pair, ...], line: Line, kernels: range
-) -> list[int] | None:
+def _cuts(space: Space, wide: tuple[Pair, ...], line: Line, kernels: range) -> list[int] | None:
     """The kernels at which a mark of the line may change; None where any kernel may."""
     s, d, v, skew, _ = line
 
@@ -569,16 +568,18 @@ def _add_piece(
     k = kernels[0]
     if space.ceil_mode:
         window = Window(effective_kernel(k, d), s, *_padding(line, k), True)
-        if any([window.size(n) != m for n, m in wide]):
+        if any(window.size(n) != m for n, m in wide):
             return
     pairs = wide if factor == 1 else tuple([(n // factor, m) for n, m in wide])
     flags = flags_of(space.op, pairs, line, k)
     if space.op == "avg_pool" and _padding(line, k) != (0, 0):
         # PyTorch counts the padding in its mean, Keras does not: one size, and two layers.
-        for bits in BITS.values():
-            if allowed & bits:
-                runs.append(Run(space, line, kernels, (flags, modes & bits, allowed & bits)))
-    elif not space.transposed or all([n == 1 for n, _ in wide]):
+        runs += [
+            Run(space, line, kernels, (flags, modes & bits, allowed & bits))
+            for bits in BITS.values()
+            if allowed & bits
+        ]
+    elif not space.transposed or all(n == 1 for n, _ in wide):
         runs.append(Run(space, line, kernels, (flags, modes, allowed)))
     else:
         even = meet(kernels, 0, s) if gcd(s, d) == 1 else range(0)
