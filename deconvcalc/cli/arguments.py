@@ -13,7 +13,7 @@ from deconvcalc.errors import DeconvcalcError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["BOUND", "FORMAT", "SIZE", "BoundType", "SizeType", "exit_2", "wants_rich"]
+__all__ = ["BOUND", "FORMAT", "SIZE", "BoundType", "SizeType", "Verb", "exit_2", "wants_rich"]
 
 LARGEST = 10**18
 """Numbers on the command line go up to this."""
@@ -29,7 +29,7 @@ def _number(text: str, fail: Callable[[str], Any]) -> int:
             fail(f"{text} is negative")
         if re.fullmatch(r"\d*\.\d+", text):
             fail(f"{text} is not a whole number")
-        if text.isdigit():
+        if re.fullmatch(r"[0-9]+", text):
             fail(f"a number of {len(text)} digits is larger than 10**18")
         fail(f"{text!r} is not a number" if text else "a number is missing")
         raise AssertionError  # fail raises
@@ -57,7 +57,7 @@ class SizeType(click.ParamType[Any]):
         def fail(message: str) -> Any:
             self.fail(f"{value[:40]!r}: {message}. Write 28, 28x30 or 8x28x28.", param, ctx)
 
-        axes = value.strip().lower().split("x")
+        axes = re.split("[x×]", value.lower())
         if len(axes) > 3:
             fail(f"{len(axes)} axes, and 1 to 3 are possible")
         sizes = tuple([_number(axis.strip(), fail) for axis in axes])
@@ -114,6 +114,20 @@ class BoundType(click.ParamType[Any]):
         if high < low:
             fail(f"the range {text} is empty: it goes from the smaller to the larger end")
         return range(low, high + 1)
+
+
+class Verb(click.Command):
+    """A command that takes -7 for a negative size, not for an option."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Read the arguments."""
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            if not re.match(r"-\d", error.option_name):
+                raise
+            message = f"{error.option_name} is no option, and a size is at least 1."
+            raise click.UsageError(f"{message} Write 28, 28x30 or 8x28x28.", ctx) from None
 
 
 SIZE = SizeType()

@@ -7,10 +7,10 @@ from typing import Any
 
 import click
 
-from deconvcalc.cli.arguments import FORMAT, SIZE, exit_2, wants_rich
+from deconvcalc.cli.arguments import FORMAT, SIZE, Verb, exit_2, wants_rich
 
 
-@click.command("size")
+@click.command("size", cls=Verb)
 @click.argument("layer")
 @click.argument("size", type=SIZE)
 @click.option(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from deconvcalc.cli.arguments import BOUND, FORMAT, SIZE, BoundType, exit_2, wants_rich
+from deconvcalc.cli.arguments import BOUND, FORMAT, SIZE, BoundType, Verb, exit_2, wants_rich
 
 if TYPE_CHECKING:
     from deconvcalc.solver import Answers
@@ -18,7 +18,7 @@ MOST_PRINTED = 1_000_000
 OPS = ["conv-transpose", "conv", "max-pool", "avg-pool", "resize-conv", "pixel-shuffle", "any"]
 
 
-@click.command("solve")
+@click.command("solve", cls=Verb)
 @click.argument("target", type=SIZE)
 @click.option("--from", "source", type=SIZE, help="The input size. Without it, the input is found.")
 @click.option("-k", "--kernel-size", type=BOUND, help="Default: 1..11, or up to twice the stride.")

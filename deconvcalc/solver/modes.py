@@ -68,7 +68,7 @@ def _spread_fits(mode: Mode, k: int, s: int, d: int, before: int, after: int) ->
     if before != max(before + after, 0) // 2:
         return False
     if not mode.extra:
-        return ke - before - after == s
+        return bool(ke - before - after == s)
     # With output_padding=0 an even kernel builds, and fails when it runs.
     return 1 - ke % 2 <= extra < s and extra >= 0
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from itertools import combinations
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from deconvcalc.dialects import DIALECTS
 from deconvcalc.dialects.spec import alike
@@ -13,8 +12,11 @@ from deconvcalc.formulas import effective_kernel
 from deconvcalc.solver.choices import Choices
 from deconvcalc.solver.inputs import find_inputs
 from deconvcalc.solver.query import BOUNDS, LEAST, USED, Bounds, Query, Space
-from deconvcalc.values import field_name
 from deconvcalc.solver.runs import exists
+from deconvcalc.values import field_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 __all__ = ["Reason", "explain"]
 
@@ -110,7 +112,11 @@ def _easiest_first(names: list[str]) -> list[str]:
 
 def _nearest(query: Query) -> tuple[Any, Any]:
     """The nearest sizes below and above the target that have an answer within the bounds."""
-    if query.shared and query.sources and len({*zip(query.sources, query.targets, strict=True)}) > 1:
+    if (
+        query.shared
+        and query.sources
+        and len({*zip(query.sources, query.targets, strict=True)}) > 1
+    ):
         return _nearest_shared(query)
     below: list[int | None] = list(query.targets)
     above: list[int | None] = list(query.targets)
@@ -389,4 +395,3 @@ def _rule(query: Query) -> tuple[str, str]:
     if query.shared:
         return "shared", "no parameters are right for all axes; each axis alone may have answers"
     return "padding", f"{title} pads 'valid' or 'same' here, and neither can give this size"
-
