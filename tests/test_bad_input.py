@@ -166,7 +166,7 @@ def boolean_lines() -> list[Line]:
     lines = everywhere(("true", "True", "false", "False", "yes"))
     lines += [Line((*SOLVE, "--limit", value), "limit") for value in ("True", "false")]
     for text, word in product(("True", "False"), ("kernel_size", "stride", "padding", "dilation")):
-        lines.append(Line(("size", f"nn.MaxPool2d(**)".replace("**", f"{word}={text}"), "28"), ""))
+        lines.append(Line(("size", "nn.MaxPool2d(**)".replace("**", f"{word}={text}"), "28"), ""))
         lines.append(Line(("size", f"Conv(kernel_size=3, {word}={text})", "28"), word))
     lines = [line for line in lines if "kernel_size=3, kernel_size" not in line.arguments[1]]
     lines += [
@@ -262,7 +262,13 @@ def unknown_lines() -> list[Line]:
     for option in ("--kernel", "--strides", "--colour", "-z", "--filters"):
         lines.append(Line((*SOLVE, option, "3"), option))
         lines.append(Line(("size", "Conv(3)", "28", option), option))
-    layers = ("nn.Convv2d(3, 8, 3)", "Foo(3)", "nn.Linearr(3)", "keras.layers.Conv7D(8, 3)", "x.y(1)")
+    layers = (
+        "nn.Convv2d(3, 8, 3)",
+        "Foo(3)",
+        "nn.Linearr(3)",
+        "keras.layers.Conv7D(8, 3)",
+        "x.y(1)",
+    )
     lines += [Line(("size", layer, "28"), "known") for layer in layers]
     for keyword in ("kernel", "strides", "paddings", "colour", "filters", "__class__"):
         lines.append(Line(("size", f"nn.Conv2d(3, 8, 3, {keyword}=1)", "28"), keyword))
@@ -376,8 +382,8 @@ def sized(value: Any) -> list[Call]:
         (dc.MaxPool(2, axes=2).output_size, "size"),
     ]
     return [
-        Call(dc.solve, (value,), {"source": 4}, "target"),
-        Call(dc.solve, (7,), {"source": value}, "source"),
+        Call(dc.solve, (value,), {"source": 4}, "size" if isinstance(value, bytes) else "target"),
+        Call(dc.solve, (7,), {"source": value}, "size" if isinstance(value, bytes) else "source"),
         Call(dc.solve, ((value, 7),), {"source": 4}, "target"),
         *[Call(function, (value,), {}, word) for function, word in places],
     ]
@@ -509,7 +515,8 @@ def unknown_calls() -> list[Call]:
             Call(dc.solve, (7,), {"output_padding": name}, "output_padding"),
             Call(dc.Conv, (3,), {"padding_mode": name}, "padding_mode"),
             Call(dc.Conv, (3,), {"padding": name}, "padding"),
-            Call(dc.Upsample, (2,), {"mode": name}, "mode"),
+            Call(dc.GlobalPool, (name,), {}, "kind"),
+            Call(dc.AdaptivePool, (7,), {"kind": name}, "kind"),
             Call(dc.Same, (name,), {}, "odd"),
             Call(dc.ToSize, (7, name), {}, "split"),
             Call(dc.parse, (f"nn.Conv2d(3, 8, 3, padding_mode={name!r})",), {}, "padding_mode"),
@@ -561,7 +568,6 @@ def huge_calls() -> list[Call]:
         "Conv(3, stride=10**10**10)",
         "Conv('" + "x" * 9_000 + "')",
         "Conv(" + "()," * 3_000 + ")",
-        "x=" * 3_000 + "Conv(3)",
         "Conv(3)" + "(x)" * 3_000,
         "Conv(3);" * 1_000,
         "Conv(3)\n" * 1_000,
@@ -632,3 +638,124 @@ def test_library(name: str) -> None:
 def test_each_class_is_large_enough(name: str) -> None:
     assert len(set(LINES[name])) >= LEAST_CASES
     assert len(CALLS[name]) >= LEAST_CASES
+
+
+# Nothing that is pasted is evaluated or imported.
+
+PASTED = (
+    "__import__('os').system('touch canary')",
+    "__import__('this')",
+    "nn.Conv2d(3, open('canary', 'w'), 3)",
+    "nn.Conv2d(3, 8, open('canary', 'w'))",
+    "nn.Conv2d(3, 8, 3, padding_mode=open('canary', 'w'))",
+    "nn.Conv2d(3, 8, 3, device=open('canary', 'w'))",
+    "Conv2D(8, 3, activation=open('canary', 'w'))",
+    "Conv2D(8, 3, kernel_initializer=__import__('this'))",
+    "Conv2D(8, 3, name=__import__('this').s)",
+    "Conv(3)(open('canary', 'w'))",
+    "Conv(3); open('canary', 'w')",
+    "Conv(3)\nimport this",
+    "import this",
+    "from this import s",
+    "lambda: open('canary', 'w')",
+    "(lambda: open('canary', 'w'))()",
+    "Conv((lambda: open('canary', 'w'))())",
+    "Conv(f\"{open('canary', 'w')}\")",
+    "f\"{open('canary', 'w')}\"",
+    "Conv(3, **vars(open('canary', 'w')))",
+    "Conv(*[open('canary', 'w')])",
+    "Conv([open('canary', 'w') for _ in '1'])",
+    "Conv((x := open('canary', 'w')))",
+    "Conv(Explicit(open('canary', 'w'), 3))",
+    "Conv(3, padding=Explicit(__import__('this'), 3))",
+    "().__class__.__base__.__subclasses__()",
+    "Conv.__init__.__globals__['sys'].exit(3)",
+    "dc.layers.sys.exit(3)",
+    "x = exec('import this')",
+    "exec(\"open('canary', 'w')\")",
+    "eval(\"open('canary', 'w')\")",
+    "this.s",
+    "this.Conv2d(3, 8, 3)",
+    "antigravity.nn.Conv2d(3, 8, 3)",
+    "print(open('canary', 'w'))",
+    "breakpoint()",
+    "exit(3)",
+    "class Conv(open('canary', 'w')): pass",
+    "@open\ndef f(): pass",
+    "with open('canary', 'w') as f: pass",
+    "Conv(3) if open('canary', 'w') else Conv(4)",
+    "Conv(kernel_size=3, stride=exit(3))",
+    "float(open('canary', 'w'))",
+    "Conv(float(open('canary', 'w')))",
+    "$(touch canary)",
+    "`touch canary`",
+    "!touch canary",
+)
+
+
+def test_nothing_pasted_is_evaluated_or_imported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for text in ("nn.Conv2d(3, 8, 3)", "Conv2D(8, 3, activation='relu')", "Convv(3)"):
+        CliRunner().invoke(main, ["size", text, "28"])
+        CliRunner().invoke(main, ["solve", text, "--from", text])
+    before = set(sys.modules)
+    for text in PASTED:
+        try:
+            layer = dc.parse(text)
+        except dc.NotationError:
+            pass
+        else:
+            assert isinstance(layer, dc.Layer)  # what does not change sizes is read past
+        for arguments in (
+            ["size", text, "28"],
+            ["size", "Conv(3)", text],
+            ["solve", text],
+            ["solve", "7", "--from", text],
+            ["solve", "7", "--from", "4", "-k", text],
+            ["solve", "7", "--from", "4", "--op", text],
+            ["solve", "7", "--from", "4", "--format", text],
+        ):
+            result = CliRunner().invoke(main, arguments)
+            assert isinstance(result.exception, SystemExit | None)
+            assert result.exit_code == 2 or arguments[1] == text
+            assert result.exit_code in (0, 2)
+    assert not {"this", "antigravity"} & set(sys.modules)
+    assert set(sys.modules) == before
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "value", ["__import__('os').system('touch canary')", "exit(3)", "open('canary', 'w')"]
+)
+def test_no_value_is_evaluated(value: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for call in (*asked(value), *sized(value), *built(value)):
+        assert refused(call) is None
+    assert list(tmp_path.iterdir()) == []
+
+
+# Numbers that are huge and legal.
+
+
+@pytest.mark.parametrize("number", [10**12, 2**63 - 1, 2**63, 10**19, 10**30, 10**400])
+def test_huge_sizes_and_parameters_are_exact(number: int) -> None:
+    assert dc.Conv(3).output_size(number) == number - 2
+    assert dc.ConvTranspose(number, stride=2).output_size(3) == number + 4
+    assert dc.Conv(3, stride=number).output_size(28) == 1
+    assert dc.PixelShuffle(number).output_size(7) == 7 * number
+    assert dc.Conv(3, padding=dc.Same()).output_size((number, 7)) == (number, 7)
+
+
+@pytest.mark.parametrize("op", ["conv_transpose", "conv", "max_pool", "resize_conv", "any"])
+def test_wide_bounds_are_answered_or_refused(op: str) -> None:
+    for name in ("kernel_size", "dilation", "padding"):
+        for last in (10**12, 10**18):
+            options = {"op": op, name: range(1, last)}
+            try:
+                answers = dc.solve(7, source=4, **options)
+            except dc.QueryError as error:
+                assert error.rule
+            else:
+                assert bool(answers) is (answers.total > 0)

@@ -1,20 +1,25 @@
 """Which sizes one way of writing a layer reaches, in closed form, however large they are.
 
 With v = ke - before - after, a transposed window takes n to (n - 1)*s + v, another window takes it
-to floor((n - v)/s) + 1. A resize by f with a convolution behind it takes n to (n - 1)*f + f + 1 - v,
-and a pixel shuffle to (n - 1)*f + f: both spread the input as a transposed window does. What v can
-be is a few `Span`s, and the nearest value is found in each without a look at the others.
+to floor((n - v)/s) + 1. A resize by f and a convolution take it to (n - 1)*f + f + 1 - v, a pixel
+shuffle to (n - 1)*f + f: both spread the input as a transposed window does. What v can be is a few
+`Span`s, and the nearest value is found in each without a look at the others.
 """
 
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterator
 from math import gcd
+from typing import TYPE_CHECKING
 
-from deconvcalc.dialects import Mode
-from deconvcalc.solver.choices import Choices, clip
-from deconvcalc.solver.query import Space
+from deconvcalc.formulas import effective_kernel
+from deconvcalc.solver.choices import Choices, clip, solve_congruence
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from deconvcalc.dialects import Mode
+    from deconvcalc.solver.query import Space
 
 __all__ = ["Reach"]
 
@@ -32,7 +37,10 @@ MOST_VALUES = 1_000
 
 
 class Span:
-    """For each of some numbers the values low, low + step, ..., high; neither end ever falls."""
+    """For each of some numbers the values low, low + step, ..., high; neither end ever falls.
+
+    All values leave the same rest when divided by the step.
+    """
 
     __slots__ = ("high", "low", "numbers", "step")
 
@@ -57,15 +65,39 @@ class Span:
         low = self.low(self.numbers[place])
         return low if low >= x else x + (low - x) % self.step
 
+    def congruent(self, x: int, rest: int, modulus: int) -> tuple[int | None, bool]:
+        """The smallest value from x on that leaves a rest, and whether all were looked at."""
+        for _ in range(MOST_VALUES):
+            value = self.above(x)
+            if value is None:
+                return None, True
+            found = solve_congruence(self.step, rest - value, modulus)
+            if found is None:
+                return None, True
+            x = value + found[0] * self.step
+            if x == value or self.above(x) == x:
+                return x, True
+        return None, False
+
 
 class Values:
-    """What v can be for one stride: the union of spans, or `mirror` minus each of their values."""
+    """What v can be: the union of spans, or `mirror` less each of their values."""
 
     __slots__ = ("mirror", "spans")
 
     def __init__(self, spans: list[Span], mirror: int | None = None) -> None:
         self.spans = spans
         self.mirror = mirror
+
+    @property
+    def least(self) -> int | None:
+        """The smallest value, or None without any."""
+        return self.above(-FAR)
+
+    @property
+    def most(self) -> int | None:
+        """The largest value, or None without any."""
+        return self.below(FAR)
 
     def below(self, x: int) -> int | None:
         """The largest value up to x."""
@@ -74,6 +106,19 @@ class Values:
     def above(self, x: int) -> int | None:
         """The smallest value from x on."""
         return self._up(x) if self.mirror is None else self._turned(self._down(self.mirror - x))
+
+    def has(self, rest: int, modulus: int, most: int) -> bool | None:
+        """Whether a value up to `most` leaves a rest; None where a limit ended the search."""
+        first = -FAR
+        if self.mirror is not None:
+            first, most, rest = self.mirror - most, FAR, self.mirror - rest
+        known: bool | None = False
+        for span in self.spans:
+            value, complete = span.congruent(first, rest, modulus)
+            if value is not None and value <= most:
+                return True
+            known = known if complete else None
+        return known
 
     def _turned(self, value: int | None) -> int | None:
         return None if value is None or self.mirror is None else self.mirror - value
@@ -88,12 +133,12 @@ class Values:
 
 
 def constant(low: int, high: int, step: int = 1) -> Span:
-    """The values from low to high."""
+    """The values low, low + step, ..., high."""
     return Span(range(1), lambda _: low, lambda _: high, step)
 
 
 class Reach:
-    """What the axes of one group reach in one mode, with strides and dilations as they are given.
+    """What axes that share their parameters reach in one mode, with these strides and dilations.
 
     Attributes:
         cut: whether a limit kept it from looking at everything; what it found is right even so.
@@ -105,51 +150,8 @@ class Reach:
         self.steps = steps
         self.dilations = dilations
         self.spread = space.op in ("conv_transpose", "resize_conv", "pixel_shuffle")
+        self.fits = mode.fits_3d and space.axes == 3
         self.cut = False
-
-    # What v can be.
-
-    def _units(self) -> Iterator[Callable[[int, int], Values]]:
-        """For each dilation, or for each kernel, what makes the values at a stride and an input."""
-        if self.space.op == "pixel_shuffle":
-            yield lambda s, _: Values([constant(s, s)])
-            return
-        dilations = self.dilations
-        if _count(dilations) > MOST_UNITS:
-            kernels = self.space.kernel_size
-            if self.space.ceil_mode or _count(kernels) > MOST_UNITS:
-                self.cut = True
-            else:
-                later = [clip(part, 2, part[-1]) for part in dilations.parts]
-                for k in kernels:
-                    yield lambda s, n, k=k: self._values(s, n, [p for p in later if p], k=k)  # type: ignore[misc]
-                dilations = Choices(*[range(1, 2)] if 1 in dilations else [])
-        for d, _ in zip(dilations, range(MOST_UNITS), strict=False):
-            yield lambda s, n, d=d: self._values(s, n, list(self.space.kernel_size.parts), d=d)  # type: ignore[misc]
-
-    def _values(self, s: int, n: int, parts: list[range], *, d: int = 0, k: int = 0) -> Values:
-        """The values at stride s, of kernels of one dilation d or of dilations of one kernel k.
-
-        n is the smallest input, which a window may have to fit in.
-        """
-        mode, space = self.mode, self.space
-        resize = space.op == "resize_conv"
-        stride = 1 if resize else s
-        if d and space.fits:
-            parts = [part for part in [clip(part, 1, n) for part in parts] if part]
-        shape = _Shape(self, stride, parts, d, k)
-        if mode.kind == "same":
-            spans = shape.kept() if space.transposed else [constant(1, 1)]
-        elif not mode.extra:
-            spans = shape.stretched(stride)
-        elif space.ceil_mode:
-            return Values(shape.rounded(), 0)
-        else:
-            spans = list(shape.padded())
-        self.cut = self.cut or shape.cut
-        return Values(spans if parts else [], s + 1 if resize else None)
-
-    # What is reached.
 
     def solves(self, sources: tuple[int, ...] | None, targets: tuple[int, ...]) -> bool:
         """Whether the targets are reached, from the sources or, without them, from any inputs."""
@@ -170,12 +172,7 @@ class Reach:
         that matters.
         """
         best: tuple[int, tuple[int, ...]] | None = None
-        smallest = min(sources) if sources else 1
-        for unit in self._units():
-
-            def values(s: int, unit: Callable[[int, int], Values] = unit) -> Values:
-                return unit(s, smallest)
-
+        for values in self._units(min(sources) if sources else FAR):
             for s in self._candidates(values, sources, targets):
                 if sources is None:
                     found = self._from_any(values(s), s, targets, side, exact)
@@ -187,6 +184,49 @@ class Reach:
                         return found
         return None if best is None else best[1]
 
+    # What v can be.
+
+    def _units(self, n: int) -> Iterator[Callable[[int], Values]]:
+        """For each dilation, or for each kernel, what makes the values at a stride.
+
+        n is the smallest input, into which a window may have to fit.
+        """
+        if self.space.op == "pixel_shuffle":
+            yield lambda s: Values([constant(s, s)])
+            return
+        kernels = self.space.kernel_size.parts
+        if self.fits:
+            kernels = tuple([part for part in [clip(part, 1, n) for part in kernels] if part])
+        dilations = self.dilations
+        if _count(dilations) > MOST_UNITS:
+            if self.space.ceil_mode or _count(self.space.kernel_size) > MOST_UNITS:
+                self.cut = True
+            else:
+                later = [part for part in [clip(part, 2, FAR) for part in dilations.parts] if part]
+                for k in self.space.kernel_size:
+                    yield lambda s, k=k: self._values(_Shape(self, s, later, 0, k))  # type: ignore[misc]
+                dilations = Choices(*[range(1, 2)] if 1 in dilations else [])
+        for d, _ in zip(dilations, range(MOST_UNITS), strict=False):
+            yield lambda s, d=d: self._values(_Shape(self, s, kernels, d, 0))  # type: ignore[misc]
+
+    def _values(self, shape: _Shape) -> Values:
+        """The values of some kernels and dilations."""
+        if not shape.parts:
+            return Values([])
+        mirror = shape.s + 1 if self.space.op == "resize_conv" else None
+        if self.mode.kind == "same":
+            spans = shape.kept() if self.space.transposed else [constant(1, 1)]
+        elif not self.mode.extra:
+            spans = shape.stretched()
+        elif self.space.ceil_mode:
+            spans, mirror = shape.rounded(), 0
+        else:
+            spans = list(shape.padded())
+        self.cut = self.cut or shape.cut
+        return Values(spans, mirror)
+
+    # Strides, and factors.
+
     def _candidates(
         self,
         values: Callable[[int], Values],
@@ -194,70 +234,77 @@ class Reach:
         targets: tuple[int, ...],
     ) -> Iterator[int]:
         """The strides or factors that may come nearest."""
-        for part in self.steps.parts:
+        for steps in self.steps.parts:
             # Where the output_padding must be smaller than the stride, small ones have no values.
-            some = bisect_left(part, True, key=lambda s: values(s).above(-FAR) is not None)
-            part = part[some:]
+            some = bisect_left(steps, True, key=lambda s: values(s).least is not None)
+            part = steps[some:]
             if not part:
                 continue
             if sources is None:
-                yield from self._of_any(values, part, targets)
+                yield from self._for_any(values, part, targets)
             elif len({*zip(sources, targets, strict=True)}) == 1:
-                yield from self._of_one(values, part, sources[0], targets[0])
+                yield from self._for_one(values, part, sources[0], targets[0])
             else:
-                yield from self._of_several(part, sources, targets)
+                yield from self._for_several(part, sources, targets)
 
-    def _of_one(
+    def _for_one(
         self, values: Callable[[int], Values], part: range, n: int, m: int
     ) -> Iterator[int]:
         """For one pair of sizes: the strides whose sizes lie around m, and one on either side."""
+        # Without a spread the sizes fall as the stride grows: they are taken negative.
         sign = 1 if self.spread else -1
 
-        def end(s: int, least: bool) -> int:
-            """The least or the greatest size, negative where sizes fall as the stride grows."""
-            found = values(s)
-            v = found.above(-FAR) if least == self.spread else found.below(FAR)
+        def size(s: int, v: int | None) -> int:
             assert v is not None
             return (n - 1) * s + v if self.spread else -((n - v) // s + 1)
 
-        first = bisect_left(part, sign * m, key=lambda s: end(s, False))
-        last = bisect_right(part, sign * m, key=lambda s: end(s, True))
+        first = bisect_left(part, sign * m, key=lambda s: size(s, values(s).most))
+        last = bisect_right(part, sign * m, key=lambda s: size(s, values(s).least))
         near = part[max(first - 1, 0) : last + 1]
-        if (n if self.spread else m) == 1 and near:
-            # Every stride does what a smaller one does, but for its own part in the size.
-            ends = (near[0], *near[1:3], *near[-3:], part[-1])
-            yield from dict.fromkeys(ends)
+        if not near:
             return
-        yield from self._ends_first(near)
+        if (n == 1 and self.space.transposed) or (m == 1 and not self.spread):
+            # A larger stride does what a smaller one does, but for a size of its own: the stride.
+            yield from dict.fromkeys((*near[:3], *near[-3:], part[-1]))
+        else:
+            yield from self._ends(near)
 
-    def _of_several(
+    def _for_several(
         self, part: range, sources: tuple[int, ...], targets: tuple[int, ...]
     ) -> Iterator[int]:
         """For several pairs of sizes: the strides around the ratio of their differences."""
-        low, high = min(zip(sources, targets, strict=True)), max(zip(sources, targets, strict=True))
-        wide, tall = high[0] - low[0], high[1] - low[1]
-        ratio = abs(tall) // (wide or 1) if self.spread else wide // (abs(tall) or 1)
+        (n, m), *_, (other_n, other_m) = sorted(zip(sources, targets, strict=True))
+        wide, tall = other_n - n, abs(other_m - m)
+        ratio = tall // (wide or 1) if self.spread else wide // (tall or 1)
         place = bisect_left(part, ratio)
         if len(part) > MOST_STEPS:
             self.cut = True
-        yield from part[max(place - MOST_STEPS // 2, 0) : place + MOST_STEPS // 2]
+            part = part[max(place - MOST_STEPS // 2, 0) : place + MOST_STEPS // 2]
+        yield from part
 
-    def _of_any(
+    def _for_any(
         self, values: Callable[[int], Values], part: range, targets: tuple[int, ...]
     ) -> Iterator[int]:
-        """From any input: a stride beyond all sizes does what the largest one does."""
+        """For any input: strides up to where a single input is spread too far, and the last."""
         if self.spread:
-            least = values(part[-1]).above(-FAR)
-            yield from self._ends_first(clip(part, 1, max(targets) - min(least or 0, 0)))
+            least = values(part[-1]).least
+            assert least is not None
+            longest = max(targets) - min(least, 0)
+            if self.space.op == "resize_conv":
+                longest += max(part[-1] + 1 - least, 0)
+            place = bisect_right(part, longest)
+            yield from self._ends(part[: place + 1])
         yield part[-1]
 
-    def _ends_first(self, part: range) -> Iterator[int]:
+    def _ends(self, part: range) -> Iterator[int]:
         if len(part) <= MOST_STEPS:
             yield from part
-            return
-        self.cut = True
-        yield from part[: MOST_STEPS // 2]
-        yield from part[-MOST_STEPS // 2 :]
+        else:
+            self.cut = True
+            yield from part[: MOST_STEPS // 2]
+            yield from part[-MOST_STEPS // 2 :]
+
+    # Sizes at one stride.
 
     def _from_known(
         self,
@@ -267,7 +314,7 @@ class Reach:
         targets: tuple[int, ...],
         side: int,
     ) -> tuple[int, ...] | None:
-        """The distances at one stride."""
+        """The distances of the nearest sizes at one stride."""
         pairs = list(zip(sources, targets, strict=True))
         if self.spread:
             gaps = [m - (n - 1) * s for n, m in pairs]
@@ -288,30 +335,37 @@ class Reach:
         if self.spread or self.mode.kind != "same":
             return True
         rests = {n - (m - 1) * s for n, m in zip(sources, sizes, strict=True)}
-        least = self.dilations.first * (self.space.kernel_size.first - 1) + 1
+        least = effective_kernel(self.space.kernel_size.first, self.dilations.first)
         return len(rests) == 1 or least <= min(rests)
 
     def _from_any(
         self, values: Values, s: int, targets: tuple[int, ...], side: int, exact: bool
     ) -> tuple[int, ...] | None:
-        """The distances at one stride, where every input will do."""
+        """The same where every input will do."""
         if not self.spread:
-            least = self._least(values, s)
+            least = self._smallest(values, s)
             if side < 0:
                 return (0,) * len(targets) if min(targets) >= least else None
             return tuple([max(least - m, 0) for m in targets])
-        if self._hits(values, s, targets):
-            return (0,) * len(targets)
-        if exact:
-            return None
+        if len({m % s for m in targets}) == 1:
+            found = values.has(targets[0] % s, s, min(targets))
+            if found:
+                return (0,) * len(targets)
+            self.cut = self.cut or found is None
+        return None if exact else self._nearest_rest(values, s, targets, side)
+
+    def _nearest_rest(
+        self, values: Values, s: int, targets: tuple[int, ...], side: int
+    ) -> tuple[int, ...] | None:
+        """The distances of the nearest sizes v, v + s, v + 2s ... for any v."""
         best: tuple[int, tuple[int, ...]] | None = None
         seen: set[int] = set()
-        v = values.above(-FAR)
+        v = values.least
         for _ in range(MOST_STEPS):
             if v is None or len(seen) == s:
                 break
             if v % s not in seen:
-                # The first value that leaves this rest needs the smallest sizes.
+                # The first value that leaves this rest has all sizes of the later ones.
                 seen.add(v % s)
                 found = _apart(v, s, targets, side)
                 if found is not None and (best is None or (sum(found), found) < best):
@@ -321,145 +375,116 @@ class Reach:
             self.cut = True
         return None if best is None else best[1]
 
-    def _hits(self, values: Values, s: int, targets: tuple[int, ...]) -> bool:
-        """Whether one value leaves no rest on any axis."""
-        rest, most = targets[0] % s, min(targets)
-        if any([m % s != rest for m in targets]):
-            return False
-        v = values.above(-FAR)
-        for _ in range(MOST_STEPS):
-            if v is None or v > most:
-                return False
-            if v % s == rest:
-                return True
-            v = values.above(v + (rest - v) % s)
-        self.cut = True
-        return False
-
-    def _least(self, values: Values, s: int) -> int:
-        """The smallest size that a window has for any input."""
-        most = values.below(FAR)
+    def _smallest(self, values: Values, s: int) -> int:
+        """The smallest size that a window gives, of any input."""
+        most = values.most
         if self.mode.kind == "same" or most is None:
             return 1
-        space = self.space
-        least = max(-(-(2 - most) // s), 1)
-        if space.fits:
-            p = space.padding.first if space.padding else 0
-            k = next(space.kernel_size.between(max(2 * p, 1), FAR))
-            inner = min(k + p, s + 2 * p) if space.ceil_mode else 2 * p + 1
-            least = max(least, -(-inner // s))
-        return least
+        sizes = [1, -(-(2 - most) // s)]
+        if self.fits:
+            p = self.space.padding.first if self.space.padding else 0
+            k = next(self.space.kernel_size.between(2 * p, FAR))
+            inner = min(k + p, s + 2 * p) if self.space.ceil_mode else 2 * p + 1
+            sizes.append(-(-inner // s))
+        return max(sizes)
+
+
+def _count(choices: Choices) -> int:
+    return sum([len(part) for part in choices.parts])
 
 
 def _apart(v: int, s: int, targets: tuple[int, ...], side: int) -> tuple[int, ...] | None:
-    """How far the sizes v, v + s, v + 2s ... lie from the targets."""
+    """How far the nearest of v, v + s, v + 2s ... lies from each target."""
     found = []
     for m in targets:
-        size = m + (v - m) % s if side > 0 else m - (m - v) % s
-        if size < v:
-            if side < 0:
-                return None
-            size = v
-        if size < 1:
+        size = max(m + (v - m) % s, v) if side > 0 else m - (m - v) % s
+        if size < max(v, 1):
             return None
         found.append(side * (size - m))
     return tuple(found)
 
 
-def _count(choices: Choices) -> int:
-    return sum([(part[-1] - part[0]) // part.step + 1 for part in choices.parts])
-
-
 class _Shape:
-    """Kernels of one dilation, or dilations of one kernel, and the values that they give."""
+    """Kernels of one dilation d, or dilations of one kernel k, at a stride, and their values."""
 
-    def __init__(self, reach: Reach, s: int, parts: list[range], d: int, k: int) -> None:
+    def __init__(
+        self, reach: Reach, s: int, parts: list[range] | tuple[range, ...], d: int, k: int
+    ) -> None:
         self.space, self.mode = reach.space, reach.mode
         self.s, self.parts, self.d, self.k = s, parts, d, k
         self.cut = False
 
-    def dilation(self, number: int) -> int:
-        """The dilation of one of the numbers."""
-        return self.d or number
-
-    def kernel(self, number: int) -> int:
-        """The kernel of one of the numbers."""
-        return self.k or number
-
-    def span(self, number: int) -> int:
+    def ke(self, number: int) -> int:
         """The effective kernel of one of the numbers."""
-        return self.dilation(number) * (self.kernel(number) - 1) + 1
+        return effective_kernel(self.k or number, self.d or number)
+
+    def top(self, number: int) -> int:
+        """The largest output_padding of one of the numbers."""
+        if not self.space.transposed:
+            return 0
+        return (max(self.s, self.d or number) if self.mode.lax else self.s) - 1
 
     def kept(self) -> list[Span]:
         """What "same" keeps of the last step: all of it, or an odd element and output_padding."""
         if not self.mode.extra:
             return [constant(self.s, self.s)]
         given = self.space.output_padding
-        numbers = [part[i] for part in self.parts for i in range(min(2, len(part)))]
         spans = []
-        for odd in {self.span(number) % 2 for number in numbers}:
+        for odd in {self.ke(number) % 2 for part in self.parts for number in part[:2]}:
             for part in given.parts if given else (range(self.s),):
                 extras = clip(part, 1 - odd, self.s - 1)
                 if extras:
                     spans.append(constant(odd + extras[0], odd + extras[-1], extras.step))
         return spans
 
-    def stretched(self, s: int) -> list[Span]:
-        """A kernel that is not cropped, and not shorter than its stride."""
+    def stretched(self) -> list[Span]:
+        """A kernel that is not cropped, and spans a step at least."""
 
         def size(number: int) -> int:
-            return max(self.span(number), s)
+            return max(self.ke(number), self.s)
 
         return [Span(part, size, size, 1) for part in self.parts]
 
     def rounded(self) -> list[Span]:
-        """With ceil_mode: floor((n + c)/s) for c = v + s. The values are those of -v."""
+        """With ceil_mode the size is floor((n - v)/s) + 1 too, by another v; the values are -v."""
         spans = []
-        kernels = [
-            k
-            for part in self.parts
-            for k in (*part[:MOST_VALUES], *part[MOST_VALUES:][-MOST_VALUES:])
-        ]
-        self.cut = any([len(part) > 2 * MOST_VALUES for part in self.parts])
-        for k in kernels:
-            ke = self.d * (k - 1) + 1
+        for part in self.parts:
+            self.cut = self.cut or len(part) > 2 * MOST_VALUES
+            for k in (*part[:MOST_VALUES], *part[MOST_VALUES:][-MOST_VALUES:]):
+                ke = self.ke(k)
 
-            def turned(p: int, ke: int = ke) -> int:
-                return p - 1 - max(ke - self.s - p, 0)
+                def turned(p: int, ke: int = ke) -> int:
+                    return p - 1 - max(ke - self.s - p, 0)
 
-            pads = self.space.padding.parts if self.space.padding else (range(k // 2 + 1),)
-            for part in pads:
-                numbers = clip(part, 0, k // 2)
-                if numbers:
-                    spans.append(Span(numbers, turned, turned, 1))
+                pads = self.space.padding
+                for numbers in pads.parts if pads else (range(k // 2 + 1),):
+                    spans.append(Span(clip(numbers, 0, k // 2), turned, turned, 1))
         return spans
 
     def padded(self) -> Iterator[Span]:
         """A number of padding on both sides; output_padding leaves a part of the second crop."""
+        pads = self.pads()
         for part in self.parts:
-            for low, high, step in self.pads():
-                if low is None:
-                    yield from self.padded_freely(part)
-                else:
-                    yield from self.padded_from(part, low, high, step)
+            if pads is None:
+                yield from self.padded_freely(part)
+            else:
+                for numbers in pads:
+                    yield from self.padded_by(part, numbers)
 
-    def pads(self) -> list[tuple[int | None, int, int]]:
-        """Ranges of padding; from None where it may go up to the default bound."""
-        space = self.space
-        if self.mode.kind == "none" or (space.bounds.words is not None and space.padding is None):
-            return [(0, 0, 1)]
+    def pads(self) -> list[range] | None:
+        """Ranges of padding; None for the default bound, which the kernel sets."""
+        space, half = self.space, self.mode.half
+        if self.mode.kind == "none" or space.bounds.words is not None:
+            return [range(1)]
         if space.padding is None:
-            return [(0, FAR, 1)] if self.mode.half else [(None, 0, 1)]
-        parts = space.padding.parts
-        if not self.mode.half and all([part.step == 1 for part in parts]):
-            return [(part[0], part[-1], 1) for part in parts]
-        pads: list[tuple[int | None, int, int]] = []
-        for part in parts:
-            if part.step == 1 or (not self.mode.half and part.step <= MOST_VALUES):
-                pads.append((part[0], part[-1], part.step))
+            return [range(FAR)] if half else None
+        pads = []
+        for part in space.padding.parts:
+            if part.step == 1 or (not half and part.step <= MOST_VALUES):
+                pads.append(part)
             else:
                 self.cut = self.cut or len(part) > MOST_VALUES
-                pads += [(p, p, 1) for p in part[:MOST_VALUES]]
+                pads += [range(p, p + 1) for p in part[:MOST_VALUES]]
         return pads
 
     def extras(self, step: int) -> Iterator[tuple[int, int, bool]]:
@@ -467,60 +492,55 @@ class _Shape:
         if not self.space.transposed:
             yield 0, 0, False
             return
-        most = (max(self.s, self.d) if self.mode.lax else self.s) - 1
-        free = not self.d and self.mode.lax  # it may reach the dilation, whatever that is
         given = self.space.output_padding
-        for part in given.parts if given else (range(FAR),):
-            if free and not given:
-                yield 0, FAR, True
-                self.cut = self.cut or step > 2
-                continue
-            numbers = part if free else clip(part, 0, most)
-            if not free and numbers.step == 1 and len(numbers) >= step:
+        open_ended = not self.d and self.mode.lax  # up to the dilation, whatever that is
+        if open_ended and given is None:
+            yield 0, FAR, True
+            self.cut = self.cut or step > 2
+            return
+        for part in given.parts if given else (range(self.s + self.d),):
+            numbers = part if open_ended else clip(part, 0, self.top(self.d))
+            if not open_ended and numbers.step == 1 and len(numbers) >= step:
                 yield numbers[0], numbers[-1], True
                 continue
             self.cut = self.cut or len(numbers) > MOST_VALUES
             for extra in numbers[:MOST_VALUES]:
                 yield extra, extra, False
 
-    def top(self, number: int) -> int:
-        """The largest output_padding at one of the numbers."""
-        return (max(self.s, self.dilation(number)) if self.mode.lax else self.s) - 1
-
     def padded_freely(self, part: range) -> Iterator[Span]:
         """The default bound: a larger kernel has all values of a smaller one of the same parity."""
         for extra, most, fills in self.extras(2):
             for number in part[-2:]:
-                ke = self.span(number)
-                high = min(most, self.top(number)) if self.space.transposed else 0
+                high = min(most, self.top(number))
                 if high >= extra:
-                    low = 2 - 2 * self.space.bounds.margin - ke
-                    yield constant(low + extra, ke + high, 1 if fills else 2)
+                    low = 2 - 2 * self.space.bounds.margin - self.ke(number)
+                    yield constant(low + extra, self.ke(number) + high, 1 if fills else 2)
 
-    def padded_from(self, part: range, first: int, last: int, step: int) -> Iterator[Span]:
-        """Paddings from first to last."""
-        half = self.mode.half
-
-        def most(number: int) -> int:
-            return min(last, self.kernel(number) // 2) if half else last
-
-        if half:
-            part = (
-                clip(part, 2 * first, FAR) if self.d else part if first <= self.k // 2 else range(0)
-            )
-        for extra, top, fills in self.extras(2 * step):
-            numbers = part
-            if not self.d and self.space.transposed and extra >= self.s:
-                numbers = clip(part, extra + 1, FAR)
+    def padded_by(self, part: range, pads: range) -> Iterator[Span]:
+        """The paddings of a range; for pools, those up to half of the kernel."""
+        step, half = 2 * pads.step, self.mode.half
+        first, last = pads[0], pads[-1]
+        if half and self.d:
+            part = clip(part, 2 * first, FAR)
+        elif half and 2 * first > self.k:
+            return
+        for extra, top, fills in self.extras(step):
+            # An output_padding from the stride on must be smaller than the dilation.
+            numbers = part if self.d or extra < self.s else clip(part, extra + 1, FAR)
+            if not numbers:
+                continue
 
             def low(number: int, extra: int = extra) -> int:
-                return self.span(number) - 2 * most(number) + extra
+                most = min(last, (self.k or number) // 2) if half else last
+                return self.ke(number) - 2 * most + extra
 
             def high(number: int, top: int = top) -> int:
-                more = min(top, self.top(number)) if self.space.transposed else 0
-                return self.span(number) - 2 * first + more
+                return self.ke(number) - 2 * first + min(top, self.top(number))
 
             unit = (self.d or self.k - 1) * numbers.step
-            period = 2 * step // gcd(unit, 2 * step)
+            if first == last and not fills:
+                yield constant(low(numbers[0]), high(numbers[-1]), unit or 1)
+                continue
+            period = step // gcd(unit, step)
             for rest in range(min(period, len(numbers))):
-                yield Span(numbers[rest::period], low, high, 1 if fills else 2 * step)
+                yield Span(numbers[rest::period], low, high, 1 if fills else step)

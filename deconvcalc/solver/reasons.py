@@ -8,11 +8,9 @@ from typing import TYPE_CHECKING, Any
 from deconvcalc.dialects import DIALECTS
 from deconvcalc.dialects.spec import alike
 from deconvcalc.errors import QueryError
-from deconvcalc.formulas import effective_kernel
-from deconvcalc.solver.choices import Choices
-from deconvcalc.solver.inputs import find_inputs
-from deconvcalc.solver.query import BOUNDS, LEAST, USED, Bounds, Query, Space
-from deconvcalc.solver.runs import exists
+from deconvcalc.solver.choices import Choices, clip, meet
+from deconvcalc.solver.query import LEAST, USED, Bounds, Query, Space
+from deconvcalc.solver.reach import Reach
 from deconvcalc.values import field_name
 
 if TYPE_CHECKING:
@@ -23,27 +21,32 @@ __all__ = ["Reason", "explain"]
 FARTHEST = 2**42
 """Bounds are widened up to this far."""
 
-FARTHEST_INPUTS = 64
-"""The same where the source is unknown, and every layer has to be looked at."""
-
-MOST_STEPS = 10_000
-"""How many neighbouring sizes are tried for one stride."""
+EASIEST_FIRST = ("output_padding", "padding", "kernel_size", "factor", "stride", "dilation")
+"""The bounds: of equally small relaxations, what changes the layer least comes first."""
 
 
 class Reason:
     """Why a question has no answer.
 
+    Sizes are nearest by the sum of their distances along the axes; of equal sums, by the distance
+    along the first axis, then the second. A bound is widened by a distance to all numbers that lie
+    so near to one of its own. The default bound of padding grows by the distance; at a distance of
+    1, padding that is a word becomes the default bound, and output_padding "none" any number.
+
     Attributes:
-        kind: "bounds" where wider bounds would give an answer, "rule" where the framework forbids
-            it whatever the bounds.
-        names: the bounds to widen, or the rule.
+        kind: "bounds" where wider bounds would give an answer, "rule" where the framework or the
+            operation forbids it whatever the bounds.
+        names: the bounds to widen, or the rule. The fewest bounds are named, among these the ones
+            with the least distance.
         text: the reason as a sentence.
-        nearest: the nearest sizes below and above that can be reached within the bounds, each a
-            size like the target, or None.
-        relaxation: for each bound to widen, by how much (`distance` is the same for all), and the
-            value that the first answer then has.
-        distance: the least widening that gives an answer.
-        answer: the first answer within the widened bounds, or None.
+        nearest: the nearest sizes within the bounds that lie below the target on some axes and
+            above it on none, and the other way round: each a size like the target, or None.
+        relaxation: for each bound to widen the value that the first answer then has.
+        distance: how far all of these bounds have to be widened, or None.
+        answer: the first answer within the widened bounds. For a rule, the first one of another
+            framework within the same bounds, or None.
+        complete: whether all of this is proven. False only where bounds with many gaps leave more
+            to look at than the search looks at; then a nearer size or a smaller relaxation may be.
     """
 
     def __init__(
@@ -55,6 +58,7 @@ class Reason:
         nearest: tuple[Any, Any],
         distance: int | None = None,
         answer: Any = None,
+        complete: bool = True,
     ) -> None:
         self.kind = kind
         self.names = names
@@ -62,6 +66,7 @@ class Reason:
         self.nearest = nearest
         self.distance = distance
         self.answer = answer
+        self.complete = complete
 
     @property
     def relaxation(self) -> dict[str, Any]:
@@ -77,7 +82,9 @@ class Reason:
             "kind": self.kind,
             "names": list(self.names),
             "text": self.text,
+            "complete": self.complete,
             "nearest": {"below": self.nearest[0], "above": self.nearest[1]},
+            "distance": self.distance,
             "relaxation": self.relaxation,
             "answer": record,
         }
@@ -88,297 +95,231 @@ class Reason:
 
 def explain(query: Query) -> Reason:
     """The reason why a question has no answer."""
-    nearest = _nearest(query)
-    names = [name for name in BOUNDS if any(name in USED[op] for op in query.ops)]
-    for count in range(1, len(names) + 1):
-        best: tuple[int, tuple[str, ...]] | None = None
-        for chosen in combinations(_easiest_first(names), count):
-            distance = _distance(query, chosen, best[0] - 1 if best else None)
-            if distance is not None:
-                best = distance, chosen
-        if best is not None:
-            return _bounds_reason(query, best[1], best[0], nearest)
-    return _rule_reason(query, nearest)
+    search = _Search()
+    nearest = search.nearest(query, -1), search.nearest(query, 1)
+    found = search.relaxation(query)
+    if found is None:
+        name, text = _rule(query)
+        reason = Reason("rule", (name,), text, nearest=nearest, answer=_elsewhere(query))
+    else:
+        names, distance = found
+        best = _first(_widened(query, names, distance))
+        text = _bounds_text(query, names, best)
+        reason = Reason("bounds", names, text, nearest=nearest, distance=distance, answer=best)
+    reason.complete = not search.cut
+    return reason
 
 
-def _easiest_first(names: list[str]) -> list[str]:
-    """Among equally small relaxations, what changes the layer least comes first."""
-    order = ("output_padding", "padding", "kernel_size", "factor", "stride", "dilation")
-    return sorted(names, key=order.index)
+def _first(query: Query) -> Any:
+    """The first answer; None also where there are too many to look for it."""
+    from deconvcalc.solver import answer
 
-
-# The nearest sizes.
-
-
-def _nearest(query: Query) -> tuple[Any, Any]:
-    """The nearest sizes below and above the target that have an answer within the bounds."""
-    if (
-        query.shared
-        and query.sources
-        and len({*zip(query.sources, query.targets, strict=True)}) > 1
-    ):
-        return _nearest_shared(query)
-    below: list[int | None] = list(query.targets)
-    above: list[int | None] = list(query.targets)
-    for group in query.groups:
-        sides = [_nearest_one(query.spaces[op][group[0]], query, group) for op in query.ops]
-        lower = max([low for low, _ in sides if low is not None], default=None)
-        upper = min([high for _, high in sides if high is not None], default=None)
-        target = query.targets[group[0]]
-        if not any(low == target for low, _ in sides):
-            for axis in group:
-                below[axis], above[axis] = lower, upper
-    return _as_size(query, below), _as_size(query, above)
-
-
-def _as_size(query: Query, sizes: list[int | None]) -> Any:
-    if None in sizes:
+    try:
+        return answer(query).best
+    except QueryError:
         return None
-    size: Any = tuple(sizes) if query.axes else sizes[0]
-    same = (query.targets if query.axes else query.targets[0]) == size
-    return None if same else size
 
 
-def _nearest_one(
-    space: Space, query: Query, group: tuple[int, ...]
-) -> tuple[int | None, int | None]:
-    """The nearest sizes of one group of equal axes; the target twice if it has an answer itself."""
-    target = query.targets[group[0]]
-    if query.sources is None:
-        return _nearest_inputs(space, target)
-    n = query.sources[group[0]]
-    best: list[int | None] = [None, None]
-    if exists(space, ((n, target),)):
-        return target, target
-    for part in _by_step(space, n, target):
-        low, high = _reach(part, n)
-        for side, step in ((0, -1), (1, 1)):
-            start = min(target - 1, high) if step < 0 else max(target + 1, low)
-            for m in range(start, start + step * MOST_STEPS, step):
-                known = best[side]
-                if m < max(low, 1) or m > high:
+# One layer has one mode of padding on all axes.
+
+
+class _Part:
+    """What some axes reach in one way to write the layer."""
+
+    def __init__(self, query: Query, axes: tuple[int, ...], reach: Reach) -> None:
+        self.axes = axes
+        self.reach = reach
+        self.targets = tuple([query.targets[axis] for axis in axes])
+        self.sources = None
+        if query.sources is not None:
+            self.sources = tuple([query.sources[axis] for axis in axes])
+
+
+def _ways(query: Query) -> Iterator[list[_Part]]:
+    """Every way to write one layer: in each of them, the parts reach their sizes by themselves."""
+    for op in query.ops:
+        spaces = [query.spaces[op][group[0]] for group in query.groups]
+        for dialect in spaces[0].dialects:
+            for mode in dialect.modes[op]:
+                if any(mode not in space.modes for space in spaces):
+                    continue
+                if op == "pixel_shuffle":
+                    factors = spaces[0].factor
+                    for space in spaces[1:]:
+                        factors = _common(factors, space.factor)
+                    axes = tuple(range(len(query.targets)))
+                    reach = Reach(spaces[0], mode, factors, Choices.one(1))
+                    yield [_Part(query, axes, reach)]
+                    continue
+                pool = op in ("max_pool", "avg_pool")
+                if pool:
+                    free = dialect.pool_dilation and op == "max_pool"
+                    limits = [(False, not free)]
+                else:
+                    limits = [(False, False)] if dialect.stride_with_dilation else [(False, True), (True, False)]
+                for no_stride, no_dilation in limits:
+                    parts = []
+                    for space, group in zip(spaces, query.groups, strict=True):
+                        steps = space.factor if op == "resize_conv" else space.stride
+                        if op != "resize_conv" and (no_stride or mode.unit_stride):
+                            steps = _common(steps, Choices.one(1))
+                        dilations = space.dilation
+                        if no_dilation:
+                            dilations = _common(dilations, Choices.one(1))
+                        if not steps or not dilations:
+                            break
+                        parts.append(_Part(query, group, Reach(space, mode, steps, dilations)))
+                    else:
+                        yield parts
+
+
+def _common(choices: Choices, others: Choices) -> Choices:
+    """The numbers that are in both."""
+    shared = [
+        meet(clip(part, other[0], other[-1]), other[0] % other.step, other.step)
+        for part in choices.parts
+        for other in others.parts
+    ]
+    return Choices(*sorted([part for part in shared if part], key=lambda part: part[0]))
+
+
+class _Search:
+    """The nearest sizes and the smallest relaxation; `cut` once a limit left something out."""
+
+    def __init__(self) -> None:
+        self.cut = False
+
+    def nearest(self, query: Query, side: int) -> Any:
+        """The nearest size on one side of the target, or None."""
+        best: tuple[int, list[int]] | None = None
+        for parts in _ways(query):
+            far = [0] * len(query.targets)
+            for part in parts:
+                found = part.reach.closest(part.sources, part.targets, side)
+                self.cut = self.cut or part.reach.cut
+                if found is None:
                     break
-                if known is not None and (m - known) * step >= 0:
+                for axis, distance in zip(part.axes, found, strict=True):
+                    far[axis] = distance
+            else:
+                if best is None or (sum(far), far) < best:
+                    best = sum(far), far
+        if best is None:
+            return None
+        sizes = [m + side * distance for m, distance in zip(query.targets, best[1], strict=True)]
+        return tuple(sizes) if query.axes else sizes[0]
+
+    def solves(self, query: Query) -> bool:
+        """Whether there is an answer."""
+        for parts in _ways(query):
+            for part in parts:
+                if not part.reach.solves(part.sources, part.targets):
+                    self.cut = self.cut or part.reach.cut
                     break
-                if exists(part, ((n, m),)):
-                    best[side] = m
-                    break
-    return best[0], best[1]
+            else:
+                return True
+        return False
+
+    def relaxation(self, query: Query) -> tuple[tuple[str, ...], int] | None:
+        """The fewest bounds to widen, and the least distance; None where no bound is to blame."""
+        names = tuple([name for name in EASIEST_FIRST if any(name in USED[op] for op in query.ops)])
+        if not self.solves(_widened(query, names, FARTHEST)):
+            return None
+        for count in range(1, len(names) + 1):
+            best: tuple[tuple[str, ...], int] | None = None
+            for chosen in combinations(names, count):
+                distance = self._distance(query, chosen, best[1] - 1 if best else FARTHEST)
+                if distance is not None:
+                    best = chosen, distance
+            if best is not None:
+                return best
+        return None
+
+    def _distance(self, query: Query, names: tuple[str, ...], most: int) -> int | None:
+        """The least distance by which these bounds must be widened, up to `most`, or None."""
+        if most < 1 or not self.solves(_widened(query, names, most)):
+            return None
+        low, high = 0, 1
+        while not self.solves(_widened(query, names, high)):
+            low, high = high, min(2 * high, most)
+        while high - low > 1:
+            middle = (low + high) // 2
+            if self.solves(_widened(query, names, middle)):
+                high = middle
+            else:
+                low = middle
+        return high
 
 
-def _by_step(space: Space, n: int, target: int) -> Iterator[Space]:
-    """The space stride by stride, or factor by factor, those near the target first."""
-    if not space.modes:
-        return
-    name = "factor" if space.op in ("resize_conv", "pixel_shuffle") else "stride"
-    choices: Choices = getattr(space, name)
-    enlarging = space.op in ("conv_transpose", "resize_conv", "pixel_shuffle")
-    ratio = max(target // n if enlarging else n // target, 1)
-    near = sorted(choices.near(ratio, MOST_STEPS // 10), key=lambda step: abs(step - ratio))
-    bounds = settled(space)
-    for step in near:
-        yield Space(
-            space.op, space.dialects, bounds.replace(**{name: Choices.one(step)}), space.ceil_mode
-        )
+# Wider bounds.
 
 
-def _reach(space: Space, n: int) -> tuple[int, int]:
-    """Bounds of the sizes that a space of one stride and factor can reach from n."""
-    if space.op == "pixel_shuffle":
-        return n * space.factor.first, n * space.factor.last
-    d = space.dilation.last
-    kernel = effective_kernel(space.kernel_size.last, d)
-    margin = space.bounds.margin
-    # `before` of the default padding is at most ke - 1 + margin.
-    pads = 2 * (space.padding.last if space.padding else kernel - 1 + margin)
-    s = space.stride.last
-    if space.transposed:
-        full = (n - 1) * s + kernel
-        return (n - 1) * s + 1 - pads, full + max(s, d) - 1
-    wide = n * space.factor.last if space.op == "resize_conv" else n
-    return (wide - kernel) // s, (wide + pads) // s + 2
+def _widened(query: Query, names: tuple[str, ...], distance: int) -> Query:
+    """The question with some bounds widened on every axis."""
+    spaces = {
+        op: tuple([_wider(space, names, distance) for space in axes])
+        for op, axes in query.spaces.items()
+    }
+    return query.replaced(spaces=spaces)
 
 
-def _nearest_inputs(space: Space, target: int) -> tuple[int | None, int | None]:
-    """The same where the source is unknown: sizes repeat with every stride."""
-    sides: list[int | None] = []
-    if space.modes and find_inputs(space, (target,)).total:
-        return target, target
-    reach = space.stride.last * 2 + space.kernel_size.last * space.dilation.last + 2
-    for step in (-1, 1):
-        sizes = range(target + step, target + step * min(reach, 1000), step)
-        hit = (m for m in sizes if m > 0 and space.modes and find_inputs(space, (m,)).total)
-        sides.append(next(hit, None))
-    return sides[0], sides[1]
-
-
-def _nearest_shared(query: Query) -> tuple[Any, Any]:
-    """Where different axes share their parameters: all targets moved by the same few elements."""
-    sides: list[Any] = []
-    for step in (-1, 1):
-        found = None
-        for radius in range(1, 65):
-            targets = tuple([m + step * radius for m in query.targets])
-            pairs = tuple(zip(query.sources or (), targets, strict=True))
-            spaces = [query.spaces[op][0] for op in query.ops]
-            if min(targets) >= 1 and any(exists(space, pairs) for space in spaces):
-                found = targets
-                break
-        sides.append(found)
-    return sides[0], sides[1]
-
-
-# The smallest relaxation.
-
-
-def settled(space: Space) -> Bounds:
-    """The bounds of a space with its defaults written out, so that widening one leaves the rest."""
-    return space.bounds.replace(
+def _wider(space: Space, names: tuple[str, ...], distance: int) -> Space:
+    # With the defaults written out, so that widening one of them leaves the rest.
+    bounds = space.bounds.replace(
         kernel_size=space.kernel_size,
         stride=space.bounds.stride if space.op == "resize_conv" else space.stride,
         dilation=space.dilation,
         factor=space.factor,
     )
-
-
-def _distance(query: Query, names: tuple[str, ...], most: int | None) -> int | None:
-    """The least radius by which all of these bounds must be widened; None where none helps.
-
-    `most` is the largest that is of interest.
-    """
-    farthest = FARTHEST if query.sources is not None else FARTHEST_INPUTS
-    farthest = farthest if most is None else most
-    if farthest < 1 or _solvable(_widened(query, names, farthest)) is False:
-        return None
-    low, high = 0, 1
-    while not (found := _solvable(_widened(query, names, high))):
-        # What is tried first is the smallest: where that took all tries, more room adds nothing.
-        if found is None or high >= farthest:
-            return None
-        low, high = high, min(2 * high, farthest)
-    while high - low > 1:
-        middle = (low + high) // 2
-        if _solvable(_widened(query, names, middle)):
-            high = middle
-        else:
-            low = middle
-    return high
-
-
-def _widened(query: Query, names: tuple[str, ...], radius: int) -> Query:
-    """The question with some bounds widened on every axis."""
-    spaces = {}
-    for op, axes in query.spaces.items():
-        spaces[op] = tuple([_wider_space(space, names, radius) for space in axes])
-    return query.replaced(spaces=spaces)
-
-
-def _wider_space(space: Space, names: tuple[str, ...], radius: int) -> Space:
-    bounds = settled(space)
     for name in names:
-        if name not in USED[space.op]:
-            continue
         if name == "padding":
-            bounds = _wider_padding(bounds, radius)
+            bounds = _wider_padding(space, bounds, distance)
         elif name == "output_padding":
-            bounds = _wider_extra(bounds, radius)
-        else:
-            bounds = bounds.replace(**{name: getattr(bounds, name).widened(radius, LEAST[name])})
-    return Space(space.op, space.dialects, bounds, space.ceil_mode)
+            bounds = _wider_extra(bounds, distance)
+        elif (choices := getattr(bounds, name)) is not None:
+            bounds = bounds.replace(**{name: choices.widened(distance, LEAST[name])})
+    return space.replaced(bounds=bounds)
 
 
-def _wider_padding(bounds: Bounds, radius: int) -> Bounds:
+def _wider_padding(space: Space, bounds: Bounds, distance: int) -> Bounds:
     if bounds.words is not None:
-        return bounds.replace(words=None)  # a word has no neighbours: any padding
+        return bounds.replace(words=None, margin=distance - 1)
     if bounds.padding is None:
-        return bounds.replace(margin=radius)
-    return bounds.replace(padding=bounds.padding.widened(radius, 0))
+        return bounds.replace(margin=distance)
+    if not any(mode.kind == "free" for d in space.dialects for mode in d.modes[space.op]):
+        return bounds.replace(padding=None)  # no number is taken
+    return bounds.replace(padding=bounds.padding.widened(distance, 0))
 
 
-def _wider_extra(bounds: Bounds, radius: int) -> Bounds:
+def _wider_extra(bounds: Bounds, distance: int) -> Bounds:
     if bounds.output_padding is None:
-        return bounds.replace(no_extra=False)  # with None alone, any number; else it is free
-    return bounds.replace(output_padding=bounds.output_padding.widened(radius, 0))
-
-
-def _solvable(query: Query) -> bool | None:
-    """Whether there is an answer; None where the search for one was given up."""
-    result: bool | None = False
-    for op in query.ops:
-        found = _op_solvable(query, op)
-        if found:
-            return True
-        result = None if found is None else result
-    return result
-
-
-def _op_solvable(query: Query, op: str) -> bool | None:
-    for group in query.groups:
-        found = _group_solvable(query.spaces[op][group[0]], query, group)
-        if not found:
-            return found
-    if len(query.groups) == 1:
-        return True
-    from deconvcalc.solver import answer
-
-    try:
-        return answer(query.replaced(ops=(op,))).total > 0
-    except QueryError:
-        return True  # so many that they could not be gone through
-
-
-def _group_solvable(space: Space, query: Query, group: tuple[int, ...]) -> bool | None:
-    if query.sources is None:
-        try:
-            return bool(find_inputs(space, tuple([query.targets[i] for i in group])).total)
-        except QueryError:
-            return False
-    return exists(space, query.pairs(group))
+        return bounds.replace(no_extra=False)
+    return bounds.replace(output_padding=bounds.output_padding.widened(distance, 0))
 
 
 # Sentences.
 
 
-def _bounds_reason(
-    query: Query, names: tuple[str, ...], distance: int, nearest: tuple[Any, Any]
-) -> Reason:
-    from deconvcalc.solver import answer
-
-    try:
-        best = answer(_widened(query, names, distance)).best
-    except QueryError:
-        best = None
-    shown = " and ".join([f"{field_name(name)} {_bound_text(query, name)}" for name in names])
-    forbid = "forbids" if len(names) == 1 else "together forbid"
-    return Reason(
-        "bounds",
-        names,
-        f"{shown} {forbid} it",
-        nearest=nearest,
-        distance=distance,
-        answer=best,
-    )
+def _bounds_text(query: Query, names: tuple[str, ...], best: Any) -> str:
+    op = best.op if best is not None else next(op for op in query.ops if names[0] in USED[op])
+    shown = []
+    for name in names:
+        axes = [space.described().get(name, "") for space in query.spaces[op]]
+        bound = alike(axes)
+        shown.append(f"{field_name(name)} {bound if isinstance(bound, str) else ' x '.join(bound)}")
+    return f"{' and '.join(shown)} {'forbids' if len(names) == 1 else 'together forbid'} it"
 
 
-def _bound_text(query: Query, name: str) -> str:
-    op = next(op for op in query.ops if name in USED[op])
-    return str(alike([space.described()[name] for space in query.spaces[op]]))
-
-
-def _rule_reason(query: Query, nearest: tuple[Any, Any]) -> Reason:
-    """No bound is to blame: say which rule of the framework or of the operation is."""
-    name, text = _rule(query)
-    other = None
-    if query.dialect != "any":
-        wider = query.in_dialects("any", tuple(DIALECTS.values()))
-        if _solvable(wider):
-            from deconvcalc.solver import answer
-
-            other = answer(wider).best
-    return Reason("rule", (name,), text, nearest=nearest, answer=other)
+def _elsewhere(query: Query) -> Any:
+    """The first answer within the same bounds in any dialect, or None."""
+    if query.dialect == "any":
+        return None
+    wider = query.in_dialects("any", tuple(DIALECTS.values()))
+    return _first(wider) if _Search().solves(wider) else None
 
 
 def _rule(query: Query) -> tuple[str, str]:
+    """No bound is to blame: the rule of the framework or of the operation that is, and its text."""
     title = "any framework" if query.dialect == "any" else DIALECTS[query.dialect].title
     op = query.ops[0]
     named = op.replace("_", " ")
