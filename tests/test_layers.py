@@ -533,7 +533,7 @@ def test_refused_arguments(build: Callable[[], Any], rule: str, message: str) ->
 
 
 WRONG = (True, np.True_, 3.0, "3", b"3", None, 3j, [[3]], {3}, np.array([3, 3]), range(2), object())
-WRONG_NAMES = [f"{type(value)} {value}"[:50] for value in WRONG]
+WRONG_NAMES = [f"{place} {type(value).__name__}" for place, value in enumerate(WRONG)]
 INTS: list[tuple[Callable[[Any], Any], str]] = [
     (dc.Conv, "kernel_size"),
     (lambda wrong: dc.Conv((3, wrong)), "kernel_size"),

@@ -12,13 +12,14 @@ from deconvcalc.dialects.spec import alike
 from deconvcalc.errors import QueryError
 from deconvcalc.placement import tap_counts
 from deconvcalc.solver import runs as marks
-from deconvcalc.solver.modes import BITS
+from deconvcalc.solver.modes import BITS, in_both
 from deconvcalc.solver.ranking import Pick, Ranked, one_layer
 
 if TYPE_CHECKING:
     from deconvcalc.layers import Layer
     from deconvcalc.sizemap import Progression
     from deconvcalc.solver.query import Query
+    from deconvcalc.solver.runs import Run
 
 __all__ = ["Answer", "Answers"]
 
@@ -35,36 +36,75 @@ class Answer:
     Attributes:
         op: the operation, for example "conv_transpose".
         axes: how many axes, or None for any number.
-        holes: whether some output gets no tap.
-        aligned: whether the shift is at most half an input pixel.
-        symmetric: whether both sides are padded or cropped alike (no output_padding).
-        checkerboard: whether interior outputs get different numbers of taps.
-        overlap: whether neighbouring inputs mix (the kernel spans more than the stride).
-        in_both: whether one PyTorch layer and one Keras layer have these numbers.
-        dilated: whether a dilation is above 1.
     """
 
     def __init__(self, query: Query, pick: Pick) -> None:
         self._query = query
         self._pick = pick
-        self._order = [0] * len(query.targets)
-        for place, group in enumerate(query.groups):
-            for axis in group:
-                self._order[axis] = place
-        self._by_axis = [pick[place][:2] for place in self._order]
-        self._modes, _ = one_layer([run for run, _, _ in pick])
-        flags = 0
-        for run, _, pairs in pick:
-            flags |= run.flags | marks.misaligned(run, pairs)
         self.op: str = pick[0][0].op
         self.axes = query.axes
-        self.holes = bool(flags & marks.HOLES)
-        self.aligned = not flags & marks.MISALIGNED
-        self.symmetric = not flags & marks.ASYMMETRIC
-        self.checkerboard = bool(flags & marks.CHECKERBOARD)
-        self.overlap = not flags & marks.APART
-        self.dilated = bool(flags & marks.DILATED)
-        self.in_both = all(self._modes & bits for bits in BITS.values())
+
+    @cached_property
+    def _order(self) -> list[int]:
+        """For each axis the place of its group."""
+        order = [0] * len(self._query.targets)
+        for place, group in enumerate(self._query.groups):
+            for axis in group:
+                order[axis] = place
+        return order
+
+    @cached_property
+    def _by_axis(self) -> list[tuple[Run, int]]:
+        """For each axis its run and kernel."""
+        return [self._pick[place][:2] for place in self._order]
+
+    @cached_property
+    def _modes(self) -> int:
+        """The modes that write all axes in one layer."""
+        return one_layer([run for run, _, _ in self._pick])[0]
+
+    @cached_property
+    def _flags(self) -> int:
+        """All marks against the answer, of any axis."""
+        flags = 0
+        for run, _, pairs in self._pick:
+            flags |= run.flags | marks.misaligned(run, pairs)
+        return flags
+
+    @property
+    def holes(self) -> bool:
+        """Whether some output gets no tap."""
+        return bool(self._flags & marks.HOLES)
+
+    @property
+    def aligned(self) -> bool:
+        """Whether the shift is at most half an input pixel."""
+        return not self._flags & marks.MISALIGNED
+
+    @property
+    def symmetric(self) -> bool:
+        """Whether both sides are padded or cropped alike: no output_padding."""
+        return not self._flags & marks.ASYMMETRIC
+
+    @property
+    def checkerboard(self) -> bool:
+        """Whether interior outputs get different numbers of taps."""
+        return bool(self._flags & marks.CHECKERBOARD)
+
+    @property
+    def overlap(self) -> bool:
+        """Whether neighbouring inputs mix; for a pool, whether every input is in some window."""
+        return not self._flags & marks.APART
+
+    @property
+    def dilated(self) -> bool:
+        """Whether a dilation is above 1."""
+        return bool(self._flags & marks.DILATED)
+
+    @property
+    def in_both(self) -> bool:
+        """Whether one PyTorch layer and one Keras layer have these numbers."""
+        return in_both(self._modes)
 
     # Parameters.
 

@@ -203,6 +203,10 @@ def meet(numbers: range, residue: int, modulus: int) -> range:
 
 def solve_congruence(factor: int, value: int, modulus: int) -> tuple[int, int] | None:
     """The least x >= 0 with factor*x = value (mod modulus), and the period of all such x."""
+    if modulus == 2:  # by far the most common one
+        if factor & 1:
+            return value & 1, 2
+        return None if value & 1 else (0, 1)
     common = gcd(factor, modulus)
     if value % common:
         return None

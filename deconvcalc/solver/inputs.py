@@ -38,7 +38,7 @@ def find_inputs(space: Space, targets: tuple[int, ...], *, alone: bool = True) -
     parts = []
     for run in runs:
         run.flags |= misaligned(run, ())
-        parts.append(Part(space.op, run.s, run.v, run.factor, [run]))
+        parts.append(Part.of(space.op, (run.s, run.v, run.factor), [run]))
     return Found((), parts)
 
 

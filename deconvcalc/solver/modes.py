@@ -6,6 +6,8 @@ window, crops for a transposed one. Everything here is decided at one such point
 
 from __future__ import annotations
 
+from functools import cache
+
 from deconvcalc.dialects import DIALECTS, Dialect, Mode
 from deconvcalc.formulas import SameWindow, effective_kernel
 from deconvcalc.solver.query import OPERATIONS, Space
@@ -25,12 +27,10 @@ OPERATION_MODES = {
 """Every mode of every dialect, by operation."""
 
 
-_EVERY = tuple(BITS.values())
-
-
+@cache
 def in_both(mask: int) -> bool:
     """Whether every dialect has a mode in the mask."""
-    return all(mask & bits for bits in _EVERY)
+    return all(mask & bits for bits in BITS.values())
 
 
 def written(space: Space, n: int, k: int, s: int, d: int, before: int, after: int) -> int:

@@ -73,8 +73,8 @@ class Space(Value):
     Everything is settled here: defaults, and the modes of padding. `kernel_size`, `stride`,
     `dilation` and `factor` are `Choices`; `padding` None is 0..d(k-1), `output_padding` None is
     all that the framework takes. `axes` is the number of axes of the whole layer, None for any.
-    `free`, `same`, `half` and `fits` say what its modes have among them; `kept` holds what was
-    found in it before.
+    `free`, `same`, `half` and `fits` say what its modes have among them; `plain` that there is
+    nothing but one mode of free padding; `kept` holds what was found in it before.
     """
 
     __slots__ = (
@@ -93,6 +93,7 @@ class Space(Value):
         "op",
         "output_padding",
         "padding",
+        "plain",
         "same",
         "stride",
         "transposed",
@@ -115,6 +116,7 @@ class Space(Value):
     same: bool
     half: bool
     fits: bool
+    plain: bool
     kept: dict[Any, Any]
 
     def __init__(
@@ -153,6 +155,7 @@ class Space(Value):
             same="same" in kinds,
             half=any(mode.half for mode in free),
             fits=axes == 3 and any(mode.fits_3d for mode in free),
+            plain=len(self.modes) == len(free) == 1 and bounds.words is None and op != "avg_pool",
         )
 
     def replaced(self, **fields: Any) -> Space:

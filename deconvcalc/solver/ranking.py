@@ -10,12 +10,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import product
 from math import lcm
+from operator import itemgetter
 from typing import Any
 
 from deconvcalc.dialects import DIALECTS
 from deconvcalc.solver.modes import BITS, in_both
 from deconvcalc.solver.query import OPERATIONS
 from deconvcalc.solver.runs import (
+    ASYMMETRIC,
     HOLES,
     MISALIGNED,
     NOT_BOTH,
@@ -101,6 +103,15 @@ class _Level:
         for mix in self.mixes:
             picks += product(*[tier.at(k) for tier, k in zip(mix, kernels, strict=True)])
         return start, _by_shift(picks)
+
+    def first(self) -> list[Pick]:
+        """The first block, where there is one group of axes."""
+        tiers = [tier for (tier,) in self.mixes]
+        late = [run.first_from(self.late) for tier in tiers for run in tier.runs]
+        k = min([k for k in late if k is not None], default=None)
+        if k is None:  # all kernels are small: the largest is the first
+            return self.block(0)[1]
+        return _by_shift([(pick,) for tier in tiers for pick in tier.at(k)])
 
     def __iter__(self) -> Iterator[Pick]:
         if len(self.mixes[0]) > 1 or self.total > MOST_SORTED:
@@ -230,22 +241,24 @@ class Ranked(Sequence[Pick]):
     def _first_block(self) -> list[Pick]:
         """The first answers, without the levels behind them; for one group of axes."""
         best: Any = None
-        tied: list[tuple[Found, Part]] = []
-        for (found,) in self._groups:
-            for part in found.parts:
-                flags = min([flags for flags, _ in _marked(found, part, first=True)])
-                if best is None or flags <= best[0]:
-                    rank = ratio_rank(part, part.runs[0].pairs or found.pairs)
-                    key = (flags, (rank,), _pools(part))
-                    if best is None or key < best:
-                        best, tied = key, []
-                    if key == best:
-                        tied.append((found, part))
+        tied: list[tuple[Found, list[Run]]] = []
+        parts = [(found, part) for (found,) in self._groups for part in found.parts]
+        for least, found, part in sorted(
+            [(_least(found, part), found, part) for found, part in parts], key=itemgetter(0)
+        ):
+            if best is not None and least > best[0]:
+                break  # no part behind can have lighter marks
+            marked = _marked(found, part, first=True)
+            flags = min([flags for flags, _ in marked])
+            key = (flags, (ratio_rank(part, part.pairs or found.pairs),), _pools(part))
+            if best is None or key < best:
+                best, tied = key, []
+            if key == best:
+                tied.append((found, [run for other, run in marked if other == flags]))
         mixes: dict[int, _Tier] = {}
-        for found, part in tied:
-            tier = mixes.setdefault(id(found), _Tier([], found.pairs))
-            tier.add([run for flags, run in _marked(found, part) if flags == best[0]])
-        return _Level([(tier,) for tier in mixes.values()]).block(0)[1]
+        for found, runs in tied:
+            mixes.setdefault(id(found), _Tier([], found.pairs)).add(runs)
+        return _Level([(tier,) for tier in mixes.values()]).first()
 
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, slice):
@@ -269,23 +282,36 @@ class Ranked(Sequence[Pick]):
             yield from level
 
 
+def _least(found: Found, part: Part) -> int:
+    """Marks that all answers of a part have at the least."""
+    low, high = aligned_skews(part, part.pairs or found.pairs)
+    if low > high:
+        return MISALIGNED
+    return 0 if low <= 0 <= high else ASYMMETRIC
+
+
 def _marked(found: Found, part: Part, *, first: bool = False) -> list[tuple[int, Run]]:
-    """The runs of a part with all of their marks; `first` stops where no better one can follow."""
-    low, high = aligned_skews(part, part.runs[0].pairs or found.pairs)
-    marked = []
-    for run in part.runs:
-        flags = run.flags if low <= run.skew <= high else run.flags | MISALIGNED
-        marked.append((flags, run))
-        if first and not flags & (HOLES | MISALIGNED):
-            break  # the runs stand in the order of their other marks
-    return marked
+    """The runs of a part with all of their marks.
+
+    `first` leaves out those that cannot come first, where that is known before they are made.
+    """
+    low, high = aligned_skews(part, part.pairs or found.pairs)
+    if first and low <= 0 <= high:
+        for kind, behind in (("undilated", -1), ("symmetric", HOLES | MISALIGNED | ASYMMETRIC)):
+            runs = part.runs(kind)
+            if runs and not runs[0].flags & behind:
+                return [(run.flags, run) for run in runs]
+    return [
+        (run.flags if low <= run.skew <= high else run.flags | MISALIGNED, run)
+        for run in part.runs()
+    ]
 
 
 def _tiers(found: Found) -> dict[Any, _Tier]:
     """The runs of one group by marks, modes and stride."""
     tiers: dict[Any, _Tier] = {}
     for part in found.parts:
-        rank = ratio_rank(part, part.runs[0].pairs or found.pairs)
+        rank = ratio_rank(part, part.pairs or found.pairs)
         for flags, run in _marked(found, part):
             key = (flags, run.modes, run.allowed, rank, run.s, run.d > 1, run.wider)
             if key not in tiers:

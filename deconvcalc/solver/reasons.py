@@ -156,7 +156,11 @@ def _ways(query: Query) -> Iterator[list[_Part]]:
                     free = dialect.pool_dilation and op == "max_pool"
                     limits = [(False, not free)]
                 else:
-                    limits = [(False, False)] if dialect.stride_with_dilation else [(False, True), (True, False)]
+                    limits = (
+                        [(False, False)]
+                        if dialect.stride_with_dilation
+                        else [(False, True), (True, False)]
+                    )
                 for no_stride, no_dilation in limits:
                     parts = []
                     for space, group in zip(spaces, query.groups, strict=True):

@@ -19,7 +19,7 @@ from deconvcalc.solver.choices import clip, count_to, meet, solve_congruence
 from deconvcalc.solver.modes import BITS, admitted, in_both, written
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from deconvcalc.sizemap import Progression
     from deconvcalc.solver.query import Space
@@ -43,6 +43,9 @@ Pair = tuple[int, int]
 
 Line = tuple[int, int, int, int, int]
 """(s, d, v, skew, factor)"""
+
+Segment = tuple[Line, range]
+"""Kernels along a line that the same modes write."""
 
 MOST_LINES = 200_000
 """How many runs, strides and values of v a question may spread over."""
@@ -121,6 +124,17 @@ class Run:
     def __contains__(self, k: int) -> bool:
         return k in self.kernels and k not in self.minus
 
+    def first_from(self, k: int) -> int | None:
+        """The least of its kernels that is at least k."""
+        return next(
+            (
+                kernel
+                for kernel in clip(self.kernels, k, self.kernels[-1])
+                if kernel not in self.minus
+            ),
+            None,
+        )
+
     def up_to(self, k: int) -> int:
         """How many kernels are at most k."""
         return count_to(self.kernels, k) - count_to(self.minus, k)
@@ -131,14 +145,60 @@ class Run:
 
 
 class Part:
-    """The runs of one stride, v and factor, those with the lighter marks first."""
+    """The answers of one stride, v and factor: counted at once, made into runs when looked at.
 
-    __slots__ = ("factor", "op", "runs", "s", "total", "v")
+    Args:
+        op: the operation.
+        line: s, v and factor.
+        total: how many answers.
+        make: makes the runs on the lines that a test lets through.
+        pairs: the sizes to judge all of its runs by, where they are its own.
+        lines: on how many lines they lie.
+    """
 
-    def __init__(self, op: str, s: int, v: int, factor: int, runs: list[Run]) -> None:
-        self.op, self.s, self.v, self.factor = op, s, v, factor
-        self.runs = sorted(runs, key=_flags)
-        self.total = sum([len(run) for run in runs])
+    __slots__ = ("_make", "_made", "factor", "lines", "op", "pairs", "s", "total", "v")
+
+    def __init__(
+        self,
+        op: str,
+        line: tuple[int, int, int],
+        total: int,
+        make: Callable[[Callable[[int, int], bool]], list[Run]],
+        pairs: tuple[Pair, ...] | None = None,
+        lines: int = 1,
+    ) -> None:
+        self.op = op
+        self.s, self.v, self.factor = line
+        self.total = total
+        self.lines = lines
+        self.pairs = pairs
+        self._make = make
+        self._made: dict[str, list[Run]] = {}
+
+    @classmethod
+    def of(cls, op: str, line: tuple[int, int, int], runs: list[Run]) -> Part:
+        """A part whose runs are made already."""
+
+        def make(wanted: Callable[[int, int], bool]) -> list[Run]:
+            return [run for run in runs if wanted(run.d, run.skew)]
+
+        pairs = runs[0].pairs if runs else None
+        return cls(op, line, sum([len(run) for run in runs]), make, pairs)
+
+    def runs(self, kind: str = "all") -> list[Run]:
+        """The runs of a kind, those with the lighter marks first: see `KINDS`."""
+        runs = self._made.get(kind)
+        if runs is None:
+            runs = self._made[kind] = sorted(self._make(KINDS[kind]), key=_flags)
+        return runs
+
+
+KINDS: dict[str, Callable[[int, int], bool]] = {
+    "undilated": lambda d, skew: not skew and d == 1,
+    "symmetric": lambda _d, skew: not skew,
+    "all": lambda _d, _skew: True,
+}
+"""Which lines, by dilation and skew, are made into runs."""
 
 
 def _flags(run: Run) -> int:
@@ -157,7 +217,7 @@ class Found:
 
     def __iter__(self) -> Iterator[Run]:
         for part in self.parts:
-            yield from part.runs
+            yield from part.runs()
 
 
 POOLS = ("max_pool", "avg_pool")
@@ -254,10 +314,10 @@ def find_runs(space: Space, pairs: tuple[Pair, ...]) -> Found:
     parts: list[Part] = []
     budget = MOST_LINES
     for part in _parts(space, pairs):
-        budget -= 1 + len(part.runs)
+        budget -= 1 + part.lines
         if budget < 0:
             raise _too_wide(space)
-        if part.runs:
+        if part.total:
             parts.append(part)
     return Found(pairs, parts)
 
@@ -269,17 +329,17 @@ def exists(space: Space, pairs: tuple[Pair, ...]) -> bool | None:
     if space.op == "pixel_shuffle":
         return bool(_shuffles(space, pairs))
     tries = 0
-    runs: list[Run] = []
     for factor in _factors(space, pairs):
         wide = tuple([(n * factor, m) for n, m in pairs])
         for s in _strides(space, wide):
             for v in _left(space, wide, s):
                 for d in space.dilation:
                     for skew in _skews(space, s, d, v):
-                        _add_line(runs, space, wide, (s, d, v, skew, factor))
+                        line = (s, d, v, skew, factor)
                         tries += 1
-                        if runs:
-                            return True
+                        for segment in _segments(space, wide, line):
+                            if not space.ceil_mode or _cut_segment(space, wide, segment):
+                                return True
                         if tries >= MOST_TRIES:
                             return None
                 if tries >= MOST_TRIES:
@@ -312,11 +372,11 @@ def _part(space: Space, wide: tuple[Pair, ...], s: int, v: int, factor: int) -> 
             kept: Part | None = space.kept.get(key)
             if kept is not None:
                 return kept
-    runs: list[Run] = []
+    segments: list[Segment] = []
     for d in space.dilation:
         for skew in _skews(space, s, d, v):
-            _add_line(runs, space, wide, (s, d, v, skew, factor))
-    part = Part(space.op, s, v, factor, runs)
+            segments += _segments(space, wide, (s, d, v, skew, factor))
+    part = _of_segments(space, wide, (s, v, factor), segments)
     if key is not None:
         if len(space.kept) >= MOST_KEPT:
             space.kept.clear()
@@ -410,26 +470,49 @@ def _skews(space: Space, s: int, d: int, v: int) -> Iterator[int]:
         yield from extra.between(low, high)
 
 
-def _add_line(runs: list[Run], space: Space, wide: tuple[Pair, ...], line: Line) -> None:
-    """Cut one line where its marks change, and add the runs."""
+def _of_segments(
+    space: Space, wide: tuple[Pair, ...], line: tuple[int, int, int], segments: list[Segment]
+) -> Part:
+    def make(wanted: Callable[[int, int], bool]) -> list[Run]:
+        runs: list[Run] = []
+        for segment in segments:
+            if wanted(segment[0][1], segment[0][3]):
+                runs += _cut_segment(space, wide, segment)
+        return runs
+
+    if space.ceil_mode or space.op == "avg_pool":
+        return Part.of(space.op, line, make(KINDS["all"]))  # only the cuts tell how many there are
+    total = sum([len(kernels) for _, kernels in segments])
+    return Part(space.op, line, total, make, lines=len(segments))
+
+
+def _segments(space: Space, wide: tuple[Pair, ...], line: Line) -> Iterator[Segment]:
+    """The kernels along a line that the question admits: one stretch, and the end that is flush."""
     _s, d, v, skew, _ = line
+    # With one mode of free padding there is nothing to ask but the bounds.
+    plain = space.plain
+    if plain and not _free_skew(space, skew):
+        return
     # The kernel at which before is 0 stands alone: more modes write it than its neighbours.
     flush = v - skew - 1
     if flush >= 0 and flush % d == 0 and (k := flush // d + 1) in space.kernel_size:
-        modes, allowed = _masks(space, wide, line, k)
-        if allowed:
-            _add_piece(runs, space, wide, line, range(k, k + 1), modes, allowed)
-    for part in _kernels(space, wide, line):
-        if not part:
-            continue
-        modes, allowed = _masks(space, wide, line, part[0])
-        if not allowed:
-            continue
-        if len(part) == 1:
-            _add_piece(runs, space, wide, line, part, modes, allowed)
-            continue
-        for piece in _cut(part, _cuts(space, wide, line, part)):
-            _add_piece(runs, space, wide, line, piece, modes, allowed)
+        no_padding = space.padding is None or 0 in space.padding
+        if no_padding if plain else _masks(space, wide, line, k)[1]:
+            yield line, range(k, k + 1)
+    for kernels in _kernels(space, wide, line):
+        if kernels and (plain or _masks(space, wide, line, kernels[0])[1]):
+            yield line, kernels
+
+
+def _cut_segment(space: Space, wide: tuple[Pair, ...], segment: Segment) -> list[Run]:
+    """A stretch of kernels, cut where its marks change."""
+    line, kernels = segment
+    modes, allowed = _masks(space, wide, line, kernels[0])
+    runs: list[Run] = []
+    pieces = _cut(kernels, _cuts(space, wide, line, kernels)) if len(kernels) > 1 else (kernels,)
+    for piece in pieces:
+        _add_piece(runs, space, wide, line, piece, modes, allowed)
+    return runs
 
 
 def _masks(space: Space, wide: tuple[Pair, ...], line: Line, k: int) -> tuple[int, int]:
@@ -579,7 +662,7 @@ def _add_piece(
             for bits in BITS.values()
             if allowed & bits
         ]
-    elif not space.transposed or all(n == 1 for n, _ in wide):
+    elif not space.transposed or (wide[0][0] == 1 and all(n == 1 for n, _ in wide)):
         runs.append(Run(space, line, kernels, (flags, modes, allowed)))
     else:
         even = meet(kernels, 0, s) if gcd(s, d) == 1 else range(0)
@@ -605,4 +688,4 @@ def _shuffles(space: Space, pairs: tuple[Pair, ...]) -> list[Part]:
     mask = sum({mode.bit for mode in space.modes})
     line = (1, 1, 1, 0, factor)
     marks = (flags_of(space.op, pairs, line, 1), mask, mask)
-    return [Part(space.op, 1, 1, factor, [Run(space, line, range(1, 2), marks)])]
+    return [Part.of(space.op, (1, 1, factor), [Run(space, line, range(1, 2), marks)])]
