@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 if TYPE_CHECKING:
     from typing import Self
 
-__all__ = ["MOST_AXES", "Value", "field_name", "integer", "spatial"]
+__all__ = ["LARGEST", "MOST_AXES", "Value", "field_name", "integer", "spatial"]
+
+LARGEST = 10**18
+"""Sizes and parameters of a question go up to this."""
 
 MOST_AXES = 3
 """Layers have 1 to this many spatial axes."""

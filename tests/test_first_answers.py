@@ -205,14 +205,20 @@ def test_a_kernel_of_a_million_millions_is_an_answer() -> None:
     assert dc.ConvTranspose(HUGE + 2, stride=2, padding=HUGE // 2) not in answers
 
 
-def test_every_bound_may_be_large() -> None:
+def test_kernels_and_paddings_may_be_large() -> None:
     wide = range(HUGE + 1)
     answers = dc.solve(
         7, source=4, kernel_size=ENDLESS, stride=range(1, 9), padding=wide, output_padding=wide
     )
     assert answers.total > HUGE
     assert torch_call(answers[0]) == (3, 2, 1, 0)
-    assert dc.solve(HUGE, source=1, stride=ENDLESS, kernel_size=ENDLESS, output_padding=0).total > 0
+
+
+@pytest.mark.parametrize("name", ["stride", "dilation"])
+def test_strides_and_dilations_are_gone_through_up_to_a_limit(name: str) -> None:
+    with pytest.raises(dc.QueryError, match=f"{name} .* leaves more than") as caught:
+        dc.solve(7, source=4, **{name: ENDLESS})
+    assert name in str(caught.value.hint)
 
 
 def test_two_axes_of_kernels_without_end() -> None:

@@ -9,14 +9,12 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from deconvcalc.errors import DeconvcalcError
+from deconvcalc.values import LARGEST
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
 __all__ = ["BOUND", "FORMAT", "SIZE", "BoundType", "SizeType", "Verb", "exit_2", "wants_rich"]
-
-LARGEST = 10**18
-"""Numbers on the command line go up to this."""
 
 _NUMBER = re.compile(r"(\d{1,30})(?:(\*\*|e)(\d{1,3}))?", re.ASCII)
 

@@ -169,9 +169,13 @@ class Arguments:
         return bool(value)
 
     def number(self, name: str, value: Any) -> float:
-        """A number, an int where it is one."""
+        """A number, an int where it is one; none that is beyond a float."""
         whole = integer(value)
         if whole is not None:
+            if abs(whole) >= 2**1023:
+                raise LayerError(
+                    f"{self.owner}: {name} is beyond a float", rule=name, hint="Take a smaller one."
+                )
             return whole
         if _is_bool(value) or not hasattr(type(value), "__float__"):
             raise TypeError(f"{self.owner}: {name} must be a number, not {value!r}")

@@ -171,12 +171,7 @@ class Pad(Layer):
         self, padding: Any, *, mode: str = "constant", value: float = 0.0, axes: int | None = None
     ) -> None:
         read = Arguments("Pad", axes)
-        number = read.number("value", value)
-        if isinstance(number, int) and abs(number) >= 2**1023:
-            raise LayerError(
-                f"Pad: value {number} is beyond a float", rule="value", hint="Take a smaller one."
-            )
-        number = float(number)
+        number = float(read.number("value", value))
         self._set(
             padding=_sides(read, "padding", padding),
             mode=read.word("mode", mode, PAD_MODES),

@@ -6,7 +6,7 @@ from math import gcd
 from typing import TYPE_CHECKING, Any
 
 from deconvcalc.errors import QueryError
-from deconvcalc.values import Value, field_name, integer
+from deconvcalc.values import LARGEST, Value, field_name, integer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -54,6 +54,12 @@ class Choices(Value):
                 hint="A range such as 2..5 goes upwards and includes both ends."
                 if isinstance(value, range)
                 else "Name at least one value.",
+            )
+        if choices.last > LARGEST:
+            raise QueryError(
+                f"{field_name(name)} goes up to more than 10**18",
+                rule=name,
+                hint=f"Give {name} values up to 10**18.",
             )
         if choices.first < least:
             raise QueryError(
@@ -124,6 +130,8 @@ class Choices(Value):
         spans: list[list[int]] = []
         for part in self.parts:
             dense = part.step <= 2 * radius + 1
+            if not dense and len(part) > LONGEST_LIST:
+                return self._shifted(part, radius, least)
             pieces = [(part[0], part[-1])] if dense else [(x, x) for x in part]
             for first, last in pieces:
                 low, high = max(first - radius, least), last + radius
@@ -132,6 +140,16 @@ class Choices(Value):
                 else:
                     spans.append([low, high])
         return Choices(*[range(low, high + 1) for low, high in spans])
+
+    def _shifted(self, part: range, radius: int, least: int) -> Choices:
+        """The same for a long range with wide gaps: only a range has them, and it stands alone."""
+        if radius > LONGEST_LIST:
+            raise QueryError(f"{self} has too many gaps to be widened by {radius}", rule="step")
+        shifted = [
+            clip(range(part[0] + by, part[-1] + by + 1, part.step), least, part[-1] + by)
+            for by in range(-radius, radius + 1)
+        ]
+        return Choices(*shifted)
 
     def __str__(self) -> str:
         return ",".join([_shown(part) for part in self.parts])

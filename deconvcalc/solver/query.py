@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from deconvcalc.dialects import DIALECTS, Dialect, Mode
 from deconvcalc.errors import QueryError
 from deconvcalc.solver.choices import Choices
-from deconvcalc.values import MOST_AXES, Value, integer, spatial
+from deconvcalc.values import LARGEST, MOST_AXES, Value, integer, spatial
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -269,6 +269,10 @@ def _whole_size(name: str, value: Any) -> int:
             f"{name} must be at least 1, not {number}",
             rule=name,
             hint="A size counts the elements along an axis.",
+        )
+    if number > LARGEST:
+        raise QueryError(
+            f"{name} is larger than 10**18", rule=name, hint=f"Give a {name} up to 10**18."
         )
     return number
 

@@ -13,7 +13,7 @@ from math import gcd
 from typing import TYPE_CHECKING
 
 from deconvcalc.formulas import effective_kernel
-from deconvcalc.solver.choices import Choices, clip, solve_congruence
+from deconvcalc.solver.choices import Choices, clip, meet, solve_congruence
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from deconvcalc.dialects import Mode
     from deconvcalc.solver.query import Space
 
-__all__ = ["Reach"]
+__all__ = ["Reach", "common"]
 
 FAR = 1 << 200
 """Beyond every size."""
@@ -172,8 +172,10 @@ class Reach:
         that matters.
         """
         best: tuple[int, tuple[int, ...]] | None = None
+        if exact and sources and self._contradict(sources, targets):
+            return None
         for values in self._units(min(sources) if sources else FAR):
-            for s in self._candidates(values, sources, targets):
+            for s in self._candidates(values, sources, targets, exact):
                 if sources is None:
                     found = self._from_any(values(s), s, targets, side, exact)
                 else:
@@ -182,7 +184,28 @@ class Reach:
                     best = sum(found), found
                     if not best[0]:
                         return found
+            if sources and self._beyond(values(self.steps.first), sources, targets):
+                break
         return None if best is None else best[1]
+
+    def _contradict(self, sources: tuple[int, ...], targets: tuple[int, ...]) -> bool:
+        """Whether no stride takes all of these sources to their targets."""
+        pairs = sorted(zip(sources, targets, strict=True))
+        (n, m), (other_n, other_m) = pairs[0], pairs[-1]
+        wide, tall = other_n - n, other_m - m
+        if not wide or tall < 0:
+            return tall != 0
+        return self.spread and (tall % wide > 0 or tall < wide)
+
+    def _beyond(self, values: Values, sources: tuple[int, ...], targets: tuple[int, ...]) -> bool:
+        """Whether the smallest v is too large, and all the more so with a larger dilation."""
+        s, least = self.steps.first, values.least
+        if self.space.op == "resize_conv" or least is None:
+            return False
+        if self.mode.kind == "free" and not self.mode.half and self.space.padding is None:
+            return False  # with the default bound a larger kernel is padded more
+        pairs = zip(sources, targets, strict=True)
+        return least > min([m - (n - 1) * s if self.spread else n - (m - 1) * s for n, m in pairs])
 
     # What v can be.
 
@@ -197,17 +220,15 @@ class Reach:
         kernels = self.space.kernel_size.parts
         if self.fits:
             kernels = tuple([part for part in [clip(part, 1, n) for part in kernels] if part])
-        dilations = self.dilations
-        if _count(dilations) > MOST_UNITS:
-            if self.space.ceil_mode or _count(self.space.kernel_size) > MOST_UNITS:
-                self.cut = True
-            else:
-                later = [part for part in [clip(part, 2, FAR) for part in dilations.parts] if part]
-                for k in self.space.kernel_size:
-                    yield lambda s, k=k: self._values(_Shape(self, s, later, 0, k))  # type: ignore[misc]
-                dilations = Choices(*[range(1, 2)] if 1 in dilations else [])
+        dilations, few = self.dilations, self.space.kernel_size
+        if _count(dilations) > MOST_UNITS >= _count(few) and not self.space.ceil_mode:
+            later = [part for part in [clip(part, 2, FAR) for part in dilations.parts] if part]
+            for k in few:
+                yield lambda s, k=k: self._values(_Shape(self, s, later, 0, k))  # type: ignore[misc]
+            dilations = common(dilations, Choices.one(1))
         for d, _ in zip(dilations, range(MOST_UNITS), strict=False):
             yield lambda s, d=d: self._values(_Shape(self, s, kernels, d, 0))  # type: ignore[misc]
+        self.cut = self.cut or _count(dilations) > MOST_UNITS
 
     def _values(self, shape: _Shape) -> Values:
         """The values of some kernels and dilations."""
@@ -219,7 +240,7 @@ class Reach:
         elif not self.mode.extra:
             spans = shape.stretched()
         elif self.space.ceil_mode:
-            spans, mirror = shape.rounded(), 0
+            spans = list(shape.rounded())
         else:
             spans = list(shape.padded())
         self.cut = self.cut or shape.cut
@@ -232,6 +253,7 @@ class Reach:
         values: Callable[[int], Values],
         sources: tuple[int, ...] | None,
         targets: tuple[int, ...],
+        exact: bool,
     ) -> Iterator[int]:
         """The strides or factors that may come nearest."""
         for steps in self.steps.parts:
@@ -245,7 +267,7 @@ class Reach:
             elif len({*zip(sources, targets, strict=True)}) == 1:
                 yield from self._for_one(values, part, sources[0], targets[0])
             else:
-                yield from self._for_several(part, sources, targets)
+                yield from self._for_several(part, sources, targets, exact)
 
     def _for_one(
         self, values: Callable[[int], Values], part: range, n: int, m: int
@@ -270,12 +292,19 @@ class Reach:
             yield from self._ends(near)
 
     def _for_several(
-        self, part: range, sources: tuple[int, ...], targets: tuple[int, ...]
+        self, part: range, sources: tuple[int, ...], targets: tuple[int, ...], exact: bool
     ) -> Iterator[int]:
         """For several pairs of sizes: the strides around the ratio of their differences."""
-        (n, m), *_, (other_n, other_m) = sorted(zip(sources, targets, strict=True))
-        wide, tall = other_n - n, abs(other_m - m)
-        ratio = tall // (wide or 1) if self.spread else wide // (tall or 1)
+        pairs = sorted(zip(sources, targets, strict=True))
+        (n, m), (other_n, other_m) = pairs[0], pairs[-1]
+        wide, tall = other_n - n, other_m - m
+        ratio = abs(tall) // (wide or 1) if self.spread else wide // (abs(tall) or 1)
+        if exact:
+            # Spread, outputs lie apart s times as far as inputs; otherwise 1/s as far, but for one.
+            low, high = (ratio, ratio) if self.spread else (wide // (tall + 2), FAR)
+            if not self.spread and tall > 1:
+                high = wide // (tall - 1)
+            part = clip(part, low, high)
         place = bisect_left(part, ratio)
         if len(part) > MOST_STEPS:
             self.cut = True
@@ -393,6 +422,16 @@ def _count(choices: Choices) -> int:
     return sum([len(part) for part in choices.parts])
 
 
+def common(choices: Choices, others: Choices) -> Choices:
+    """The numbers that are in both."""
+    shared = [
+        meet(clip(part, other[0], other[-1]), other[0] % other.step, other.step)
+        for part in choices.parts
+        for other in others.parts
+    ]
+    return Choices(*sorted([part for part in shared if part], key=lambda part: part[0]))
+
+
 def _apart(v: int, s: int, targets: tuple[int, ...], side: int) -> tuple[int, ...] | None:
     """How far the nearest of v, v + s, v + 2s ... lies from each target."""
     found = []
@@ -445,21 +484,39 @@ class _Shape:
 
         return [Span(part, size, size, 1) for part in self.parts]
 
-    def rounded(self) -> list[Span]:
-        """With ceil_mode the size is floor((n - v)/s) + 1 too, by another v; the values are -v."""
-        spans = []
+    def rounded(self) -> Iterator[Span]:
+        """With ceil_mode the size is floor((n - v)/s) + 1 too, but v is another.
+
+        It is 1 - p for ke <= s + p, where the last window starts on the input at the latest, and
+        ke - 2p + 1 - s for longer kernels.
+        """
         for part in self.parts:
-            self.cut = self.cut or len(part) > 2 * MOST_VALUES
-            for k in (*part[:MOST_VALUES], *part[MOST_VALUES:][-MOST_VALUES:]):
-                ke = self.ke(k)
+            for pads in self.pads() or ():
+                yield from self.rounded_short(part, pads)
+                yield from self.rounded_long(part, pads)
 
-                def turned(p: int, ke: int = ke) -> int:
-                    return p - 1 - max(ke - self.s - p, 0)
+    def rounded_short(self, part: range, pads: range) -> Iterator[Span]:
+        """The kernels with ke <= s + p."""
+        ends = [(part[0], part[-1])]
+        if part.step > 1:
+            self.cut = self.cut or len(part) > MOST_VALUES
+            ends = [(k, k) for k in part[:MOST_VALUES]]
+        for first, last in ends:
+            low = max(pads[0], self.ke(first) - self.s)
+            high = min(pads[-1], last // 2, (self.s + self.d - 1) // (2 * self.d - 1))
+            if low <= high:
+                yield constant(1 - high, 1 - low)
 
-                pads = self.space.padding
-                for numbers in pads.parts if pads else (range(k // 2 + 1),):
-                    spans.append(Span(clip(numbers, 0, k // 2), turned, turned, 1))
-        return spans
+    def rounded_long(self, part: range, pads: range) -> Iterator[Span]:
+        """The kernels with ke > s + p."""
+        s, first, last = self.s, pads[0], pads[-1]
+        part = clip(part, max(2 * first, -(-(s + first) // self.d) + 1), FAR)
+        place = bisect_left(part, True, key=lambda k: self.ke(k) - s > min(last, k // 2))
+        for k in part[:place][-2:]:
+            # The larger of two such kernels of one parity has all values of the smaller.
+            yield constant(s + 3 - self.ke(k), self.ke(k) - 2 * first + 1 - s, 2)
+        if part[place:]:
+            yield from self.padded_by(part[place:], pads, 1 - s)
 
     def padded(self) -> Iterator[Span]:
         """A number of padding on both sides; output_padding leaves a part of the second crop."""
@@ -516,8 +573,8 @@ class _Shape:
                     low = 2 - 2 * self.space.bounds.margin - self.ke(number)
                     yield constant(low + extra, self.ke(number) + high, 1 if fills else 2)
 
-    def padded_by(self, part: range, pads: range) -> Iterator[Span]:
-        """The paddings of a range; for pools, those up to half of the kernel."""
+    def padded_by(self, part: range, pads: range, more: int = 0) -> Iterator[Span]:
+        """The paddings of a range, for pools up to half of the kernel; all values and `more`."""
         step, half = 2 * pads.step, self.mode.half
         first, last = pads[0], pads[-1]
         if half and self.d:
@@ -532,10 +589,10 @@ class _Shape:
 
             def low(number: int, extra: int = extra) -> int:
                 most = min(last, (self.k or number) // 2) if half else last
-                return self.ke(number) - 2 * most + extra
+                return self.ke(number) - 2 * most + extra + more
 
             def high(number: int, top: int = top) -> int:
-                return self.ke(number) - 2 * first + min(top, self.top(number))
+                return self.ke(number) - 2 * first + min(top, self.top(number)) + more
 
             unit = (self.d or self.k - 1) * numbers.step
             if first == last and not fills:

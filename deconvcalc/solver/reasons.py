@@ -8,18 +8,22 @@ from typing import TYPE_CHECKING, Any
 from deconvcalc.dialects import DIALECTS
 from deconvcalc.dialects.spec import alike
 from deconvcalc.errors import QueryError
-from deconvcalc.solver.choices import Choices, clip, meet
+from deconvcalc.solver.choices import Choices
 from deconvcalc.solver.query import LEAST, USED, Bounds, Query, Space
-from deconvcalc.solver.reach import Reach
+from deconvcalc.solver.reach import Reach, common
 from deconvcalc.values import field_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from deconvcalc.dialects import Dialect, Mode
+
 __all__ = ["Reason", "explain"]
 
 FARTHEST = 2**42
 """Bounds are widened up to this far."""
+
+ONE = Choices.one(1)
 
 EASIEST_FIRST = ("output_padding", "padding", "kernel_size", "factor", "stride", "dilation")
 """The bounds: of equally small relaxations, what changes the layer least comes first."""
@@ -103,15 +107,22 @@ def explain(query: Query) -> Reason:
         reason = Reason("rule", (name,), text, nearest=nearest, answer=_elsewhere(query))
     else:
         names, distance = found
-        best = _first(_widened(query, names, distance))
+        best = _first_wider(query, names, distance)
         text = _bounds_text(query, names, best)
         reason = Reason("bounds", names, text, nearest=nearest, distance=distance, answer=best)
     reason.complete = not search.cut
     return reason
 
 
+def _first_wider(query: Query, names: tuple[str, ...], distance: int) -> Any:
+    """The first answer within wider bounds, or None where there are too many to look for it."""
+    if len(names) > 1 or (best := _first(_widened(query, names, distance, rim=True))) is None:
+        best = _first(_widened(query, names, distance))
+    return best
+
+
 def _first(query: Query) -> Any:
-    """The first answer; None also where there are too many to look for it."""
+    """The first answer, or None also where there are too many to look for it."""
     from deconvcalc.solver import answer
 
     try:
@@ -141,50 +152,39 @@ def _ways(query: Query) -> Iterator[list[_Part]]:
         spaces = [query.spaces[op][group[0]] for group in query.groups]
         for dialect in spaces[0].dialects:
             for mode in dialect.modes[op]:
-                if any(mode not in space.modes for space in spaces):
+                if not all(mode in space.modes for space in spaces):
                     continue
                 if op == "pixel_shuffle":
-                    factors = spaces[0].factor
-                    for space in spaces[1:]:
-                        factors = _common(factors, space.factor)
-                    axes = tuple(range(len(query.targets)))
-                    reach = Reach(spaces[0], mode, factors, Choices.one(1))
-                    yield [_Part(query, axes, reach)]
+                    yield [_shuffle(query, spaces, mode)]
                     continue
-                pool = op in ("max_pool", "avg_pool")
-                if pool:
-                    free = dialect.pool_dilation and op == "max_pool"
-                    limits = [(False, not free)]
-                else:
-                    limits = (
-                        [(False, False)]
-                        if dialect.stride_with_dilation
-                        else [(False, True), (True, False)]
-                    )
-                for no_stride, no_dilation in limits:
+                for stride, dilation in _limits(dialect, op):
                     parts = []
-                    for space, group in zip(spaces, query.groups, strict=True):
+                    for space, axes in zip(spaces, query.groups, strict=True):
                         steps = space.factor if op == "resize_conv" else space.stride
-                        if op != "resize_conv" and (no_stride or mode.unit_stride):
-                            steps = _common(steps, Choices.one(1))
-                        dilations = space.dilation
-                        if no_dilation:
-                            dilations = _common(dilations, Choices.one(1))
-                        if not steps or not dilations:
-                            break
-                        parts.append(_Part(query, group, Reach(space, mode, steps, dilations)))
-                    else:
+                        if op != "resize_conv" and (stride or mode.unit_stride):
+                            steps = common(steps, ONE)
+                        dilations = common(space.dilation, ONE) if dilation else space.dilation
+                        if steps and dilations:
+                            reach = Reach(space, mode, steps, dilations)
+                            parts.append(_Part(query, axes, reach))
+                    if len(parts) == len(spaces):
                         yield parts
 
 
-def _common(choices: Choices, others: Choices) -> Choices:
-    """The numbers that are in both."""
-    shared = [
-        meet(clip(part, other[0], other[-1]), other[0] % other.step, other.step)
-        for part in choices.parts
-        for other in others.parts
-    ]
-    return Choices(*sorted([part for part in shared if part], key=lambda part: part[0]))
+def _limits(dialect: Dialect, op: str) -> tuple[tuple[bool, bool], ...]:
+    """Whether all strides, and all dilations, are 1: a framework may refuse to mix them."""
+    if op in ("max_pool", "avg_pool"):
+        return ((False, op == "avg_pool" or not dialect.pool_dilation),)
+    return ((False, False),) if dialect.stride_with_dilation else ((False, True), (True, False))
+
+
+def _shuffle(query: Query, spaces: list[Space], mode: Mode) -> _Part:
+    """A pixel shuffle has one factor for all axes."""
+    factors = spaces[0].factor
+    for space in spaces[1:]:
+        factors = common(factors, space.factor)
+    axes = tuple(range(len(query.targets)))
+    return _Part(query, axes, Reach(spaces[0], mode, factors, ONE))
 
 
 class _Search:
@@ -227,7 +227,7 @@ class _Search:
     def relaxation(self, query: Query) -> tuple[tuple[str, ...], int] | None:
         """The fewest bounds to widen, and the least distance; None where no bound is to blame."""
         names = tuple([name for name in EASIEST_FIRST if any(name in USED[op] for op in query.ops)])
-        if not self.solves(_widened(query, names, FARTHEST)):
+        if not self._solves_wider(query, names, FARTHEST):
             return None
         for count in range(1, len(names) + 1):
             best: tuple[tuple[str, ...], int] | None = None
@@ -241,33 +241,43 @@ class _Search:
 
     def _distance(self, query: Query, names: tuple[str, ...], most: int) -> int | None:
         """The least distance by which these bounds must be widened, up to `most`, or None."""
-        if most < 1 or not self.solves(_widened(query, names, most)):
+        if most < 1 or not self._solves_wider(query, names, most):
             return None
         low, high = 0, 1
-        while not self.solves(_widened(query, names, high)):
+        while not self._solves_wider(query, names, high):
             low, high = high, min(2 * high, most)
         while high - low > 1:
             middle = (low + high) // 2
-            if self.solves(_widened(query, names, middle)):
+            if self._solves_wider(query, names, middle):
                 high = middle
             else:
                 low = middle
         return high
 
 
+    def _solves_wider(self, query: Query, names: tuple[str, ...], distance: int) -> bool:
+        try:
+            return self.solves(_widened(query, names, distance))
+        except QueryError:  # too many gaps
+            self.cut = True
+            return False
+
+
 # Wider bounds.
 
 
-def _widened(query: Query, names: tuple[str, ...], distance: int) -> Query:
-    """The question with some bounds widened on every axis."""
+def _widened(
+    query: Query, names: tuple[str, ...], distance: int, *, rim: bool = False
+) -> Query:
+    """The question with some bounds widened on every axis; `rim` leaves what lies less far out."""
     spaces = {
-        op: tuple([_wider(space, names, distance) for space in axes])
+        op: tuple([_wider(space, names, distance, rim) for space in axes])
         for op, axes in query.spaces.items()
     }
     return query.replaced(spaces=spaces)
 
 
-def _wider(space: Space, names: tuple[str, ...], distance: int) -> Space:
+def _wider(space: Space, names: tuple[str, ...], distance: int, rim: bool) -> Space:
     # With the defaults written out, so that widening one of them leaves the rest.
     bounds = space.bounds.replace(
         kernel_size=space.kernel_size,
@@ -281,8 +291,21 @@ def _wider(space: Space, names: tuple[str, ...], distance: int) -> Space:
         elif name == "output_padding":
             bounds = _wider_extra(bounds, distance)
         elif (choices := getattr(bounds, name)) is not None:
-            bounds = bounds.replace(**{name: choices.widened(distance, LEAST[name])})
+            wider = choices.widened(distance, LEAST[name])
+            bounds = bounds.replace(**{name: _rim(choices, wider, distance) if rim else wider})
     return space.replaced(bounds=bounds)
+
+
+def _rim(choices: Choices, wider: Choices, distance: int) -> Choices:
+    """Of a set that was widened, the numbers that lie out as far as it was; all if these are many."""
+    ends = {
+        number
+        for part in choices.parts
+        for number in (part[0] - distance, part[-1] + distance)
+        if number in wider and choices.distance(number) == distance
+    }
+    sparse = any(part.step >= 2 * distance > 0 and len(part) > 1 for part in choices.parts)
+    return wider if sparse or not ends else Choices(*[range(x, x + 1) for x in sorted(ends)])
 
 
 def _wider_padding(space: Space, bounds: Bounds, distance: int) -> Bounds:

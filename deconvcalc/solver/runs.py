@@ -9,6 +9,7 @@ whatever the sizes. Its marks (holes, overlap, modes ...) change at a few kernel
 
 from __future__ import annotations
 
+from itertools import chain
 from math import gcd
 from typing import TYPE_CHECKING
 
@@ -47,7 +48,7 @@ Line = tuple[int, int, int, int, int]
 Segment = tuple[Line, range]
 """Kernels along a line that the same modes write."""
 
-MOST_LINES = 200_000
+MOST_LINES = 50_000
 """How many runs, strides and values of v a question may spread over."""
 
 MOST_TRIES = 2_000
@@ -153,10 +154,12 @@ class Part:
         total: how many answers.
         make: makes the runs on the lines that a test lets through.
         pairs: the sizes to judge all of its runs by, where they are its own.
-        lines: on how many lines they lie.
+
+    Attributes:
+        lines: how many lines were looked at.
     """
 
-    __slots__ = ("_make", "_made", "factor", "lines", "op", "pairs", "s", "total", "v")
+    __slots__ = ("_made", "_make", "factor", "lines", "op", "pairs", "s", "total", "v")
 
     def __init__(
         self,
@@ -165,12 +168,11 @@ class Part:
         total: int,
         make: Callable[[Callable[[int, int], bool]], list[Run]],
         pairs: tuple[Pair, ...] | None = None,
-        lines: int = 1,
     ) -> None:
         self.op = op
         self.s, self.v, self.factor = line
         self.total = total
-        self.lines = lines
+        self.lines = 1
         self.pairs = pairs
         self._make = make
         self._made: dict[str, list[Run]] = {}
@@ -373,10 +375,15 @@ def _part(space: Space, wide: tuple[Pair, ...], s: int, v: int, factor: int) -> 
             if kept is not None:
                 return kept
     segments: list[Segment] = []
+    lines = 0
     for d in space.dilation:
         for skew in _skews(space, s, d, v):
             segments += _segments(space, wide, (s, d, v, skew, factor))
+            lines += 1
+            if lines > MOST_LINES:
+                raise _too_wide(space)
     part = _of_segments(space, wide, (s, v, factor), segments)
+    part.lines = lines
     if key is not None:
         if len(space.kept) >= MOST_KEPT:
             space.kept.clear()
@@ -448,7 +455,8 @@ def _left(space: Space, pairs: tuple[Pair, ...], s: int) -> Iterable[int]:
     if not space.ceil_mode:
         return range(high, low - 1, -1)
     # A long kernel: one stride more. A short one (ke < s + before): v lies between 0 and s.
-    return sorted({*range(low + s - 1, high + s), *range(s + 1)}, reverse=True)
+    longer, short = range(low + s - 1, high + s), range(s + 1)
+    return chain(longer, (v for v in short if v not in longer))
 
 
 def _skews(space: Space, s: int, d: int, v: int) -> Iterator[int]:
@@ -483,7 +491,7 @@ def _of_segments(
     if space.ceil_mode or space.op == "avg_pool":
         return Part.of(space.op, line, make(KINDS["all"]))  # only the cuts tell how many there are
     total = sum([len(kernels) for _, kernels in segments])
-    return Part(space.op, line, total, make, lines=len(segments))
+    return Part(space.op, line, total, make)
 
 
 def _segments(space: Space, wide: tuple[Pair, ...], line: Line) -> Iterator[Segment]:
