@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from tests import reference
@@ -169,7 +170,7 @@ def _written(rng: random.Random, values: tuple[Any, ...] | frozenset[str]) -> An
     if len(items) == 1 and rng.random() < 0.7:
         return items[0]
     numbers = [item for item in items if isinstance(item, int)]
-    steps = {b - a for a, b in zip(numbers, numbers[1:], strict=False)}
+    steps = {b - a for a, b in itertools.pairwise(numbers)}
     if len(numbers) == len(items) and len(steps) == 1 and rng.random() < 0.7:
         return range(numbers[0], numbers[-1] + 1, *steps)
     return set(items) if rng.random() < 0.3 else items

@@ -10,7 +10,7 @@ from fractions import Fraction
 from functools import cache
 from itertools import product
 from math import prod
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -24,9 +24,9 @@ __all__ = [
     "Style",
     "TooManyError",
     "Window",
+    "axis_calls",
     "facts",
     "key",
-    "axis_calls",
     "place",
     "ranked",
     "solve",
@@ -146,7 +146,7 @@ def count_windows(n: int, ke: int, s: int, before: int, after: int) -> int:
 
 @cache
 def count_ceil(n: int, ke: int, s: int, p: int) -> int:
-    """PyTorch's count with ceil_mode: round up, and drop a last window that starts in the padding."""
+    """PyTorch's count with ceil_mode: round up; no window starts in the padding at the end."""
     span = n + 2 * p - ke
     count = -(-span // s) + 1
     if (count - 1) * s >= n + p:
@@ -167,7 +167,7 @@ def same_pads(n: int, ke: int, s: int) -> tuple[int, int]:
 def place(
     op: str, style: Style, n: int, k: int, s: int, d: int, p: int, extra: int, *, ceil_mode: bool
 ) -> tuple[int, int, int] | None:
-    """(before, after, output size) of a call on one axis, or None where the framework refuses it."""
+    """(before, after, output size) of a call on one axis, or None where it is refused."""
     ke = d * (k - 1) + 1
     if op == "conv_transpose":
         placed = _place_transposed(style, n, k, s, d, p, extra)
@@ -500,8 +500,7 @@ def facts(question: Question, layer: Layer, inputs: set[tuple[int, ...]]) -> Fac
         and any(n > 1 and len(interior_taps(*window[1:4])) > 1 for window, n, _ in each),
         overlap=all(idle(op, n, m) or _overlaps(op, window) for window, n, m in each),
         in_both=all(
-            written_by(question, framework, layer, inputs)
-            for framework in ("torch", "keras")
+            written_by(question, framework, layer, inputs) for framework in ("torch", "keras")
         ),
         dilated=any(window.dilation > 1 for window in windows),
         shift=max(shift for _, shift in shifts),
@@ -517,7 +516,9 @@ def _overlaps(op: str, window: Window) -> bool:
     return spans >= window.stride if op in POOLS else spans > window.stride
 
 
-def key(question: Question, layer: Layer, inputs: set[tuple[int, ...]], known: Facts) -> object:
+def key(
+    question: Question, layer: Layer, inputs: set[tuple[int, ...]], known: Facts
+) -> tuple[Any, ...]:
     """The place of an answer in the published order."""
     op = layer.op
     strides, kernels, rest = [], [], []

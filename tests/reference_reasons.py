@@ -22,10 +22,12 @@ ORDER = ("output_padding", "padding", "kernel_size", "factor", "stride", "dilati
 
 LEAST = {"kernel_size": 1, "stride": 1, "dilation": 1, "factor": 1}
 NEVER = 10**9
+MOST = 3
+"""So many bounds are widened at once, and no more."""
 
 
 class Near(NamedTuple):
-    """A window that some call has, the size it gives, and how far the call lies outside each bound."""
+    """A window of some call, the size it gives, and how far the call lies outside each bound."""
 
     window: Window
     size: int
@@ -36,14 +38,16 @@ def around(choice: Iterable[int], radius: int, least: int) -> dict[int, int]:
     """The numbers within a radius of a choice, each with its distance."""
     members = set(choice)
     most = max(members, default=0) + radius
-    distances = {x: min(abs(x - q) for q in members) for x in range(least, most + 1)} if members else {}
+    distances = (
+        {x: min(abs(x - q) for q in members) for x in range(least, most + 1)} if members else {}
+    )
     return {x: distance for x, distance in distances.items() if distance <= radius}
 
 
 def paddings(
     op: str, style: Style, dialect: str, bounds: Bounds, k: int, d: int, radius: int
 ) -> Iterator[tuple[int, int]]:
-    """Numbers of padding with their distance; a word lies at distance 0, or 1 if another was asked."""
+    """Numbers of padding with their distance; a word that was not asked for lies at distance 1."""
     given = bounds.padding
     words = given if isinstance(given, frozenset) else None
     top = k // 2 if op in POOLS else d * (k - 1)
@@ -91,27 +95,31 @@ def extras(
 def calls(
     op: str, style: Style, dialect: str, bounds: Bounds, radius: int
 ) -> tuple[tuple[tuple[int, int, int, int, int, int], tuple[int, ...]], ...]:
-    """Every call on one axis within the widened bounds, with its distances in the order above."""
+    """Every call on one axis that lies outside of at most `MOST` bounds, with its distances."""
     strides = (1,) if op == "resize_conv" and bounds.stride is None else bounds.strides()
     resizes = op in ("resize_conv", "pixel_shuffle")
-    dilations = bounds.dilation or (1,)
     found = []
     for f, far_f in (around(bounds.factors(), radius, 1) if resizes else {1: 0}).items():
         if op == "pixel_shuffle":
             found.append(((f, 1, 1, 1, 0, 0), (0, 0, 0, far_f, 0, 0)))
             continue
-        for k, far_k in around(bounds.kernels(op), radius, 1).items():
-            for s, far_s in around(strides, radius, 1).items():
-                if op == "resize_conv" and s != 1:
+        steps = product(
+            around(bounds.kernels(op), radius, 1).items(),
+            around(strides, radius, 1).items(),
+            around(bounds.dilation or (1,), radius, 1).items(),
+        )
+        for (k, far_k), (s, far_s), (d, far_d) in steps:
+            if (op == "resize_conv" and s > 1) or (op == "avg_pool" and d > 1):
+                continue
+            left = MOST - (far_f > 0) - (far_k > 0) - (far_s > 0) - (far_d > 0)
+            for p, far_p in paddings(op, style, dialect, bounds, k, d, radius if left else 0):
+                rest = left - (far_p > 0)
+                if rest < 0 or far_p > radius:
                     continue
-                for d, far_d in around(dilations, radius, 1).items():
-                    if op == "avg_pool" and d != 1:
-                        continue
-                    for p, far_p in paddings(op, style, dialect, bounds, k, d, radius):
-                        for e, far_e in extras(op, style, bounds, s, d, radius):
-                            far = (far_e, far_p, far_k, far_f, far_s, far_d)
-                            if max(far) <= radius:
-                                found.append(((f, k, s, d, p, e), far))
+                for e, far_e in extras(op, style, bounds, s, d, radius if rest else 0):
+                    if far_e <= (radius if rest else 0):
+                        far = (far_e, far_p, far_k, far_f, far_s, far_d)
+                        found.append(((f, k, s, d, p, e), far))
     return tuple(found)
 
 
@@ -191,10 +199,8 @@ def is_solvable(question: Question, inputs: int) -> bool:
     return relaxation(question, 0, inputs) is not None
 
 
-def relaxation(
-    question: Question, radius: int, inputs: int
-) -> tuple[tuple[str, ...], int] | None:
-    """The fewest bounds to widen, and the least distance by which all of them are, up to `radius`.
+def relaxation(question: Question, radius: int, inputs: int) -> tuple[tuple[str, ...], int] | None:
+    """The fewest bounds to widen, up to `MOST`, and the least distance, up to `radius`.
 
     With radius 0: no bounds and 0 where there is an answer.
     """
@@ -203,7 +209,7 @@ def relaxation(
         for op, style in ways(question)
         if (groups := near_misses(question, op, style, radius, inputs)) is not None
     ]
-    for count in range(len(ORDER) + 1):
+    for count in range(MOST + 1):
         best: tuple[int, tuple[str, ...]] | None = None
         for chosen in combinations(range(len(ORDER)), count):
             for op, style, groups in near:

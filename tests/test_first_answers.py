@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import islice
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -14,7 +14,7 @@ HUGE = 10**12
 
 
 def torch_call(answer: Answer | None) -> tuple[Any, ...]:
-    """(kernel, stride, padding, output_padding)"""
+    """(kernel, stride, padding, output_padding)."""
     assert answer is not None
     return answer.kernel_size, answer.stride, answer.padding, answer.output_padding
 
@@ -177,7 +177,7 @@ def test_kernels_without_end(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     made = Counted(Answer.__init__)
-    monkeypatch.setattr(Answer, "__init__", lambda *arguments: made(*arguments))
+    monkeypatch.setattr(Answer, "__init__", made)
     if source < 5 and dilation != 1:
         # Too few inputs for a rule: each kernel would have to be looked at.
         return
@@ -217,7 +217,7 @@ def test_kernels_and_paddings_may_be_large() -> None:
 @pytest.mark.parametrize("name", ["stride", "dilation"])
 def test_strides_and_dilations_are_gone_through_up_to_a_limit(name: str) -> None:
     with pytest.raises(dc.QueryError, match=f"{name} .* leaves more than") as caught:
-        dc.solve(7, source=4, **{name: ENDLESS})
+        dc.solve(7, source=4, **cast("Any", {name: ENDLESS}))
     assert name in str(caught.value.hint)
 
 

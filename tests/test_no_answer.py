@@ -5,6 +5,9 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING, Any
 
+import pytest
+
+import deconvcalc as dc
 from tests import reference_reasons as loops
 from tests.questions import WORDS
 from tests.reference import OPERATIONS, POOLS, Bounds, Question
@@ -39,7 +42,7 @@ def questions(op: str, dialect: str, count: int) -> Iterator[Question]:
 
 
 def inputs_of(question: Question) -> int:
-    """Up to which input the loops look, where it is unknown: enough for every size they may name."""
+    """Up to which input the loops look where it is unknown: enough for every size they name."""
     return 4 * max(question.targets) + 40
 
 
@@ -123,3 +126,49 @@ def scores() -> list[tuple[str, str, int]]:
     """How many questions are asked of each operation and dialect."""
     pairs = [(op, dialect) for op in (*OPERATIONS, "any") for dialect in DIALECTS]
     return [(op, dialect, -(-QUESTIONS // len(pairs))) for op, dialect in pairs]
+
+
+@pytest.mark.parametrize(("op", "dialect", "count"), scores())
+def test_reasons_equal_the_loops(op: str, dialect: str, count: int) -> None:
+    for question in questions(op, dialect, count):
+        answers = dc.solve(**arguments(question))
+        assert not answers, question
+        reason, inputs = answers.reason, inputs_of(question)
+        sides = [loops.nearest(question, side, inputs) for side in (-1, 1)]
+        one = question.rank is None
+        expected = tuple([size[0] if size and one else size for size in sides])
+        assert reason.nearest == expected, question
+        check_relaxation(question, reason)
+
+
+def check_relaxation(question: Question, reason: Any) -> None:
+    """Fewest bounds first, then the least distance; the loops look up to `RADIUS` and `MOST`."""
+    found = loops.relaxation(question, RADIUS, inputs_of(question))
+    if reason.kind == "rule":
+        assert found is None, question
+        return
+    if reason.distance <= RADIUS and len(reason.names) <= loops.MOST:
+        assert (reason.names, reason.distance) == found, question
+    else:
+        assert found is None or len(found[0]) > len(reason.names), question
+    if reason.answer is not None and question.sources is not None:
+        target = question.targets[0] if question.rank is None else question.targets
+        source = question.sources[0] if question.rank is None else question.sources
+        assert reason.answer.output_size(source) == target, question
+
+
+@pytest.mark.parametrize("op", OPERATIONS)
+@pytest.mark.parametrize("dialect", DIALECTS)
+def test_without_the_named_bounds_there_is_an_answer(op: str, dialect: str) -> None:
+    for question in questions(op, dialect, 8):
+        given = arguments(question)
+        reason = dc.solve(**given).reason
+        if reason.kind == "bounds" and reason.distance < 16:
+            assert dc.solve(**given | {name: dropped(name, question) for name in reason.names})
+
+
+def dropped(name: str, question: Question) -> Any:
+    """A bound that holds nothing back."""
+    if name == "output_padding" or (name == "padding" and question.dialect == "keras"):
+        return None
+    return range(0 if name == "padding" else 1, 24)

@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from deconvcalc.dialects import Mode
     from deconvcalc.solver.query import Space
 
-__all__ = ["Reach", "common"]
+__all__ = ["ONE", "Reach", "common"]
+
+ONE = Choices.one(1)
 
 FAR = 1 << 200
 """Beyond every size."""
@@ -217,34 +219,41 @@ class Reach:
         if self.space.op == "pixel_shuffle":
             yield lambda s: Values([constant(s, s)])
             return
-        kernels = self.space.kernel_size.parts
-        if self.fits:
-            kernels = tuple([part for part in [clip(part, 1, n) for part in kernels] if part])
-        dilations, few = self.dilations, self.space.kernel_size
+        few, dilations = self.space.kernel_size, self.dilations
         if _count(dilations) > MOST_UNITS >= _count(few) and not self.space.ceil_mode:
             later = [part for part in [clip(part, 2, FAR) for part in dilations.parts] if part]
             for k in few:
-                yield lambda s, k=k: self._values(_Shape(self, s, later, 0, k))  # type: ignore[misc]
-            dilations = common(dilations, Choices.one(1))
+                yield self._unit(later, 0, k)
+            dilations = common(dilations, ONE)
+        kernels = list(few.parts)
+        if self.fits:
+            kernels = [part for part in [clip(part, 1, n) for part in kernels] if part]
         for d, _ in zip(dilations, range(MOST_UNITS), strict=False):
-            yield lambda s, d=d: self._values(_Shape(self, s, kernels, d, 0))  # type: ignore[misc]
+            yield self._unit(kernels, d, 0)
         self.cut = self.cut or _count(dilations) > MOST_UNITS
 
-    def _values(self, shape: _Shape) -> Values:
-        """The values of some kernels and dilations."""
-        if not shape.parts:
-            return Values([])
-        mirror = shape.s + 1 if self.space.op == "resize_conv" else None
+    def _unit(self, parts: list[range], d: int, k: int) -> Callable[[int], Values]:
+        """What makes the values of kernels of one dilation d, or of dilations of one kernel k."""
+        if self.space.transposed or self.space.ceil_mode:
+            return lambda s: Values(self._spans(s, parts, d, k))
+        spans = self._spans(1, parts, d, k)
+        if self.space.op == "resize_conv":
+            return lambda s: Values(spans, s + 1)
+        found = Values(spans)
+        return lambda _: found
+
+    def _spans(self, s: int, parts: list[range], d: int, k: int) -> list[Span]:
+        """The values at a stride."""
+        if not parts:
+            return []
+        shape = _Shape(self, s, parts, d, k)
         if self.mode.kind == "same":
-            spans = shape.kept() if self.space.transposed else [constant(1, 1)]
-        elif not self.mode.extra:
-            spans = shape.stretched()
-        elif self.space.ceil_mode:
-            spans = list(shape.rounded())
-        else:
-            spans = list(shape.padded())
+            return shape.kept() if self.space.transposed else [constant(1, 1)]
+        if not self.mode.extra:
+            return shape.stretched()
+        spans = list(shape.rounded() if self.space.ceil_mode else shape.padded())
         self.cut = self.cut or shape.cut
-        return Values(spans, mirror)
+        return spans
 
     # Strides, and factors.
 
@@ -257,11 +266,12 @@ class Reach:
     ) -> Iterator[int]:
         """The strides or factors that may come nearest."""
         for steps in self.steps.parts:
-            # Where the output_padding must be smaller than the stride, small ones have no values.
-            some = bisect_left(steps, True, key=lambda s: values(s).least is not None)
-            part = steps[some:]
-            if not part:
-                continue
+            part = steps
+            if values(steps[0]).least is None:
+                # An output_padding must be smaller than the stride: small ones have no values.
+                part = steps[bisect_left(steps, True, key=lambda s: values(s).least is not None) :]
+                if not part:
+                    continue
             if sources is None:
                 yield from self._for_any(values, part, targets)
             elif len({*zip(sources, targets, strict=True)}) == 1:
@@ -446,16 +456,14 @@ def _apart(v: int, s: int, targets: tuple[int, ...], side: int) -> tuple[int, ..
 class _Shape:
     """Kernels of one dilation d, or dilations of one kernel k, at a stride, and their values."""
 
-    def __init__(
-        self, reach: Reach, s: int, parts: list[range] | tuple[range, ...], d: int, k: int
-    ) -> None:
+    def __init__(self, reach: Reach, s: int, parts: list[range], d: int, k: int) -> None:
         self.space, self.mode = reach.space, reach.mode
         self.s, self.parts, self.d, self.k = s, parts, d, k
         self.cut = False
 
     def ke(self, number: int) -> int:
         """The effective kernel of one of the numbers."""
-        return effective_kernel(self.k or number, self.d or number)
+        return int(effective_kernel(self.k or number, self.d or number))
 
     def top(self, number: int) -> int:
         """The largest output_padding of one of the numbers."""
@@ -545,7 +553,7 @@ class _Shape:
         return pads
 
     def extras(self, step: int) -> Iterator[tuple[int, int, bool]]:
-        """Ranges of output_padding, and whether they fill the gaps of a padding that goes by steps."""
+        """Ranges of output_padding, and whether they fill the gaps between paddings."""
         if not self.space.transposed:
             yield 0, 0, False
             return

@@ -10,7 +10,7 @@ from deconvcalc.dialects.spec import alike
 from deconvcalc.errors import QueryError
 from deconvcalc.solver.choices import Choices
 from deconvcalc.solver.query import LEAST, USED, Bounds, Query, Space
-from deconvcalc.solver.reach import Reach, common
+from deconvcalc.solver.reach import ONE, Reach, common
 from deconvcalc.values import field_name
 
 if TYPE_CHECKING:
@@ -22,8 +22,6 @@ __all__ = ["Reason", "explain"]
 
 FARTHEST = 2**42
 """Bounds are widened up to this far."""
-
-ONE = Choices.one(1)
 
 EASIEST_FIRST = ("output_padding", "padding", "kernel_size", "factor", "stride", "dilation")
 """The bounds: of equally small relaxations, what changes the layer least comes first."""
@@ -116,9 +114,25 @@ def explain(query: Query) -> Reason:
 
 def _first_wider(query: Query, names: tuple[str, ...], distance: int) -> Any:
     """The first answer within wider bounds, or None where there are too many to look for it."""
-    if len(names) > 1 or (best := _first(_widened(query, names, distance, rim=True))) is None:
-        best = _first(_widened(query, names, distance))
-    return best
+    if len(names) == 1 and len(query.groups) == 1:
+        # Nothing lies less far out, and with the numbers in between there may be far too many.
+        return _first(_widened(query, names, distance, rim=True))
+    best = _first(_widened(query, names, distance))
+    return best if best is not None else _first(_each_wider(query, names, distance))
+
+
+def _each_wider(query: Query, names: tuple[str, ...], distance: int) -> Query:
+    """The question with the bounds of each group of axes no wider than these axes need."""
+    search = _Search()
+    spaces = {op: list(axes) for op, axes in query.spaces.items()}
+    for group in query.groups:
+        alone = _on(query, group)
+        if not search.solves(alone):
+            needed = search.distance(alone, names, distance) or distance
+            for axes in spaces.values():
+                for i in group:
+                    axes[i] = _wider(axes[i], names, needed, rim=len(names) == 1)
+    return query.replaced(spaces={op: tuple(axes) for op, axes in spaces.items()})
 
 
 def _first(query: Query) -> Any:
@@ -155,7 +169,7 @@ def _ways(query: Query) -> Iterator[list[_Part]]:
                 if not all(mode in space.modes for space in spaces):
                     continue
                 if op == "pixel_shuffle":
-                    yield [_shuffle(query, spaces, mode)]
+                    yield from _shuffles(query, spaces, mode)
                     continue
                 for stride, dilation in _limits(dialect, op):
                     parts = []
@@ -178,13 +192,14 @@ def _limits(dialect: Dialect, op: str) -> tuple[tuple[bool, bool], ...]:
     return ((False, False),) if dialect.stride_with_dilation else ((False, True), (True, False))
 
 
-def _shuffle(query: Query, spaces: list[Space], mode: Mode) -> _Part:
+def _shuffles(query: Query, spaces: list[Space], mode: Mode) -> Iterator[list[_Part]]:
     """A pixel shuffle has one factor for all axes."""
     factors = spaces[0].factor
     for space in spaces[1:]:
         factors = common(factors, space.factor)
-    axes = tuple(range(len(query.targets)))
-    return _Part(query, axes, Reach(spaces[0], mode, factors, ONE))
+    if factors:
+        axes = tuple(range(len(query.targets)))
+        yield [_Part(query, axes, Reach(spaces[0], mode, factors, ONE))]
 
 
 class _Search:
@@ -232,14 +247,14 @@ class _Search:
         for count in range(1, len(names) + 1):
             best: tuple[tuple[str, ...], int] | None = None
             for chosen in combinations(names, count):
-                distance = self._distance(query, chosen, best[1] - 1 if best else FARTHEST)
+                distance = self.distance(query, chosen, best[1] - 1 if best else FARTHEST)
                 if distance is not None:
                     best = chosen, distance
             if best is not None:
                 return best
         return None
 
-    def _distance(self, query: Query, names: tuple[str, ...], most: int) -> int | None:
+    def distance(self, query: Query, names: tuple[str, ...], most: int) -> int | None:
         """The least distance by which these bounds must be widened, up to `most`, or None."""
         if most < 1 or not self._solves_wider(query, names, most):
             return None
@@ -254,7 +269,6 @@ class _Search:
                 low = middle
         return high
 
-
     def _solves_wider(self, query: Query, names: tuple[str, ...], distance: int) -> bool:
         try:
             return self.solves(_widened(query, names, distance))
@@ -266,18 +280,16 @@ class _Search:
 # Wider bounds.
 
 
-def _widened(
-    query: Query, names: tuple[str, ...], distance: int, *, rim: bool = False
-) -> Query:
+def _widened(query: Query, names: tuple[str, ...], distance: int, *, rim: bool = False) -> Query:
     """The question with some bounds widened on every axis; `rim` leaves what lies less far out."""
     spaces = {
-        op: tuple([_wider(space, names, distance, rim) for space in axes])
+        op: tuple([_wider(space, names, distance, rim=rim) for space in axes])
         for op, axes in query.spaces.items()
     }
     return query.replaced(spaces=spaces)
 
 
-def _wider(space: Space, names: tuple[str, ...], distance: int, rim: bool) -> Space:
+def _wider(space: Space, names: tuple[str, ...], distance: int, *, rim: bool) -> Space:
     # With the defaults written out, so that widening one of them leaves the rest.
     bounds = space.bounds.replace(
         kernel_size=space.kernel_size,
@@ -297,7 +309,7 @@ def _wider(space: Space, names: tuple[str, ...], distance: int, rim: bool) -> Sp
 
 
 def _rim(choices: Choices, wider: Choices, distance: int) -> Choices:
-    """Of a set that was widened, the numbers that lie out as far as it was; all if these are many."""
+    """The outermost numbers of a set that was widened; all of it if these are many."""
     ends = {
         number
         for part in choices.parts
@@ -331,7 +343,10 @@ def _bounds_text(query: Query, names: tuple[str, ...], best: Any) -> str:
     op = best.op if best is not None else next(op for op in query.ops if names[0] in USED[op])
     shown = []
     for name in names:
-        axes = [space.described().get(name, "") for space in query.spaces[op]]
+        axes = [
+            space.described().get(name) or str(getattr(space.bounds, name))
+            for space in query.spaces[op]
+        ]
         bound = alike(axes)
         shown.append(f"{field_name(name)} {bound if isinstance(bound, str) else ' x '.join(bound)}")
     return f"{' and '.join(shown)} {'forbids' if len(names) == 1 else 'together forbid'} it"
@@ -339,27 +354,56 @@ def _bounds_text(query: Query, names: tuple[str, ...], best: Any) -> str:
 
 def _elsewhere(query: Query) -> Any:
     """The first answer within the same bounds in any dialect, or None."""
-    if query.dialect == "any":
-        return None
     wider = query.in_dialects("any", tuple(DIALECTS.values()))
-    return _first(wider) if _Search().solves(wider) else None
+    return _first(wider) if query.dialect != "any" and _Search().solves(wider) else None
 
 
 def _rule(query: Query) -> tuple[str, str]:
-    """No bound is to blame: the rule of the framework or of the operation that is, and its text."""
+    """No bound is to blame: the rule that is, of the framework or of the operation, and its text.
+
+    A rule is to blame if there would be an answer without it, whatever the bounds.
+    """
     title = "any framework" if query.dialect == "any" else DIALECTS[query.dialect].title
-    op = query.ops[0]
-    named = op.replace("_", " ")
-    if not any(space.modes for op in query.ops for space in query.spaces[op]):
-        if not any(d.modes[op] for op in query.ops for d in query.spaces[op][0].dialects):
-            return "dialect", f"{title} has no {named} layer"
-        return "padding", f"{title} has no such padding or output padding for a {named}"
-    if op == "pixel_shuffle":
-        return "factor", "a pixel shuffle multiplies the size by a whole number"
-    if op in ("max_pool", "avg_pool"):
-        return "padding", f"{title} pads a pool by at most half of its kernel"
-    if len(query.groups) > 1:
-        return "axes", f"no single {title} layer has these parameters on its axes"
-    if query.shared:
-        return "shared", "no parameters are right for all axes; each axis alone may have answers"
-    return "padding", f"{title} pads 'valid' or 'same' here, and neither can give this size"
+    named = " or ".join([op.replace("_", " ") for op in query.ops])
+    free = _widened(query, EASIEST_FIRST, FARTHEST)
+    axes = range(len(query.targets))
+    if _solvable(_without_ceil_mode(free)):
+        return "ceil_mode", f"no {named} of {title} has a ceil_mode"
+    if len(query.groups) == 1 and _solvable(free.replaced(groups=tuple([(i,) for i in axes]))):
+        return "shared", "no parameters are right for all axes; each axis has answers of its own"
+    if len(query.groups) > 1 and all(_solvable(_on(free, group)) for group in query.groups):
+        return "axes", f"each axis has answers, but no single {named} of {title} has them all"
+    if query.ops == ("pixel_shuffle",):
+        if _solvable(free.in_dialects("any", tuple(DIALECTS.values()))):
+            return "dialect", f"{title} has no pixel shuffle"
+        if query.axes not in (None, 2):
+            return "axes", f"there is no pixel shuffle of {query.axes} axes"
+        return "factor", "a pixel shuffle multiplies all sizes by one whole number"
+    if query.dialect == "keras":
+        return "padding", f"{title} pads 'valid' or 'same' here, and neither can give this size"
+    return "padding", f"{title} pads a pool by at most half of its kernel"
+
+
+def _solvable(query: Query) -> bool:
+    return _Search().solves(query)
+
+
+def _without_ceil_mode(query: Query) -> Query:
+    """The question without ceil_mode where that leaves it no way at all."""
+    if any(space.modes for axes in query.spaces.values() for space in axes):
+        return query
+    spaces = {
+        op: tuple([space.replaced(ceil_mode=False) for space in axes])
+        for op, axes in query.spaces.items()
+    }
+    return query.replaced(spaces=spaces)
+
+
+def _on(query: Query, axes: tuple[int, ...]) -> Query:
+    """The question about some of its axes; it is still a layer of as many."""
+    return query.replaced(
+        targets=tuple([query.targets[i] for i in axes]),
+        sources=query.sources and tuple([query.sources[i] for i in axes]),
+        spaces={op: tuple([spaces[i] for i in axes]) for op, spaces in query.spaces.items()},
+        groups=(tuple(range(len(axes))),),
+    )

@@ -160,7 +160,7 @@ def constraints(asked: Asked) -> Layers:
 
     class Collect(cp_model.CpSolverSolutionCallback):  # type: ignore[misc]  # has no types
         def on_solution_callback(self) -> None:
-            found.add(tuple(self.value(one) for one in (k, s, d, p, extra)))  # type: ignore[arg-type]
+            found.add(tuple(self.value(one) for one in (k, s, d, p, extra)))
 
     solver = cp_model.CpSolver()
     solver.parameters.enumerate_all_solutions = True
@@ -174,7 +174,9 @@ def check(questions: list[Asked]) -> None:
     for asked in questions:
         answers = solve(asked)
         expected = loops(asked)
-        found = [(a.kernel_size, a.stride, a.dilation, a.padding, a.output_padding) for a in answers]
+        found = [
+            (a.kernel_size, a.stride, a.dilation, a.padding, a.output_padding) for a in answers
+        ]
         assert len(found) == len(answers) == len(expected), asked
         assert set(found) == expected, asked
         assert not found or answers[0] == answers.best == next(iter(answers)), asked
