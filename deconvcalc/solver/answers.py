@@ -67,8 +67,8 @@ class Answer:
     def _flags(self) -> int:
         """All marks against the answer, of any axis."""
         flags = 0
-        for run, _, pairs in self._pick:
-            flags |= run.flags | marks.misaligned(run, pairs)
+        for run, _, _ in self._pick:
+            flags |= run.flags
         return flags
 
     @property
@@ -154,7 +154,7 @@ class Answer:
     @property
     def _by_pairs(self) -> bool:
         if self.op == "conv_transpose":
-            return any(after > before for before, after in self.sides)
+            return min([before - after for before, after in self.sides]) < 0
         return any(after != before for before, after in self.sides)
 
     @property
@@ -341,11 +341,15 @@ class Answers(Sequence[Answer]):
     def __init__(self, query: Query, ranked: Sequence[Pick]) -> None:
         self.query = query
         self._ranked = ranked
+        self._total: int | None = None
 
     @property
     def total(self) -> int:
         """The number of answers."""
-        return self._ranked.size if isinstance(self._ranked, Ranked) else len(self._ranked)
+        if self._total is None:
+            size: int | None = getattr(self._ranked, "size", None)
+            self._total = len(self._ranked) if size is None else size
+        return self._total
 
     def __len__(self) -> int:
         return self.total
@@ -357,11 +361,11 @@ class Answers(Sequence[Answer]):
         if isinstance(index, slice):
             chosen = range(self.total)[index]
             return Answers(self.query, _Slice(self._ranked, chosen))
-        place = index.__index__()
+        place, total = index.__index__(), self.total
         if place < 0:
-            place += self.total
-        if not 0 <= place < self.total:
-            raise IndexError(f"there are {self.total} answers, no answer {index}")
+            place += total
+        if not 0 <= place < total:
+            raise IndexError(f"there are {total} answers, no answer {index}")
         return Answer(self.query, self._ranked[place])
 
     def __iter__(self) -> Iterator[Answer]:

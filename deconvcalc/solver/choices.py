@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from math import gcd
 from typing import TYPE_CHECKING, Any
 
@@ -19,16 +20,25 @@ LONGEST_LIST = 10_000
 class Choices(Value):
     """A finite set of integers, as ascending ranges that do not overlap.
 
+    `first` is the smallest member and `last` the largest.
+
     >>> Choices.read("stride", [4, 1, 2, 3], 1), 3 in Choices.read("stride", range(1, 9), 1)
     (1..4, True)
     """
 
-    __slots__ = ("parts",)
+    __slots__ = ("first", "last", "parts")
     _fields = ("parts",)
+    first: int
+    last: int
     parts: tuple[range, ...]
 
     def __init__(self, *parts: range) -> None:
         self._set(parts=parts)
+        if self:
+            self._set(first=parts[0][0], last=parts[-1][-1])
+
+    def __reduce__(self) -> Any:
+        return type(self), self.parts
 
     @classmethod
     def read(cls, name: str, value: Any, least: int) -> Choices:
@@ -69,16 +79,6 @@ class Choices(Value):
             )
         return choices
 
-    @property
-    def first(self) -> int:
-        """The smallest member."""
-        return self.parts[0][0]
-
-    @property
-    def last(self) -> int:
-        """The largest member."""
-        return self.parts[-1][-1]
-
     def __bool__(self) -> bool:
         return any(self.parts)
 
@@ -86,16 +86,14 @@ class Choices(Value):
         return sum([len(part) for part in self.parts])
 
     def __iter__(self) -> Iterator[int]:
-        for part in self.parts:
-            yield from part
+        return chain.from_iterable(self.parts)
 
     def __contains__(self, number: object) -> bool:
         return any(number in part for part in self.parts)
 
     def between(self, low: int, high: int) -> Iterator[int]:
         """The members from low to high."""
-        for part in self.parts:
-            yield from clip(part, low, high)
+        return chain.from_iterable([clip(part, low, high) for part in self.parts])
 
     @classmethod
     def one(cls, number: int) -> Choices:

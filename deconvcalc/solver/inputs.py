@@ -35,11 +35,7 @@ def find_inputs(space: Space, targets: tuple[int, ...], *, alone: bool = True) -
     _check_work(space)
     shuffles = space.op == "pixel_shuffle"
     runs = _shuffles(space, targets) if shuffles else _windows(space, targets, alone)
-    parts = []
-    for run in runs:
-        run.flags |= misaligned(run, ())
-        parts.append(Part.of(space.op, (run.s, run.v, run.factor), [run]))
-    return Found((), parts)
+    return Found((), [Part.of(space, run, run.pairs or ()) for run in runs])
 
 
 def _windows(space: Space, targets: tuple[int, ...], alone: bool) -> Iterator[Run]:
@@ -170,8 +166,10 @@ def _run(
         sources.append(Progression(taken[0] // factor, taken[-1] // factor))
     pairs = list(dict.fromkeys(pairs))
     line = (s, d, effective_kernel(k, d) - before - after, before - after, factor)
-    marks = (flags_of(space.op, tuple(pairs), line, k), modes, allowed)
-    return Run(space, line, range(k, k + 1), marks, pairs=tuple(pairs), sources=tuple(sources))
+    sizes = tuple(pairs)
+    flags = flags_of(space.op, sizes, line, k) | misaligned(space.op, sizes, line)
+    marks = (flags, modes, allowed)
+    return Run(space, line, range(k, k + 1), marks, pairs=sizes, sources=tuple(sources))
 
 
 def _ends(space: Space, inputs: Progression) -> Progression | tuple[int, ...]:

@@ -12,7 +12,7 @@ from deconvcalc.dialects import DIALECTS, Dialect, Mode
 from deconvcalc.formulas import SameWindow, effective_kernel
 from deconvcalc.solver.query import OPERATIONS, Space
 
-__all__ = ["BITS", "admitted", "in_both", "written"]
+__all__ = ["BITS", "admitted", "dilated_in_both", "in_both", "written"]
 
 BITS = {
     name: sum({mode.bit for modes in dialect.modes.values() for mode in modes})
@@ -22,9 +22,9 @@ BITS = {
 
 
 OPERATION_MODES = {
-    op: tuple([(d, mode) for d in DIALECTS.values() for mode in d.modes[op]]) for op in OPERATIONS
+    op: tuple([(dialect, dialect.modes[op]) for dialect in DIALECTS.values()]) for op in OPERATIONS
 }
-"""Every mode of every dialect, by operation."""
+"""Every dialect with its modes, by operation."""
 
 
 @cache
@@ -33,21 +33,27 @@ def in_both(mask: int) -> bool:
     return all(mask & bits for bits in BITS.values())
 
 
+def dilated_in_both(op: str, s: int) -> bool:
+    """Whether every dialect has a dilated window of this stride."""
+    return all(_dilates(dialect, op, s) for dialect in DIALECTS.values())
+
+
 def written(space: Space, n: int, k: int, s: int, d: int, before: int, after: int) -> int:
     """The mask of all modes, of any dialect, that write this window at input size n."""
     mask = 0
-    for dialect, mode in OPERATION_MODES[space.op]:
+    for dialect, modes in OPERATION_MODES[space.op]:
         if d > 1 and not _dilates(dialect, space.op, s):
             continue
-        if space.transposed:
-            fits = _spread_fits(mode, k, s, d, before, after)
-        elif space.ceil_mode and mode.kind != "free":
-            fits = False
-        else:
-            fits = _window_fits(mode, n, k, s, d, before, after)
-            fits = fits and not (mode.fits_3d and space.axes == 3 and n < k)
-        if fits:
-            mask |= mode.bit
+        for mode in modes:
+            if space.transposed:
+                fits = _spread_fits(mode, k, s, d, before, after)
+            elif space.ceil_mode and mode.kind != "free":
+                fits = False
+            else:
+                fits = _window_fits(mode, n, k, s, d, before, after)
+                fits = fits and not (mode.fits_3d and space.axes == 3 and n < k)
+            if fits:
+                mask |= mode.bit
     return mask
 
 
@@ -58,19 +64,17 @@ def _dilates(dialect: Dialect, op: str, s: int) -> bool:
 
 
 def _spread_fits(mode: Mode, k: int, s: int, d: int, before: int, after: int) -> bool:
-    ke = effective_kernel(k, d)
     if mode.kind == "free":
         limit = max(s, d) if mode.lax else s
         return before >= 0 and 0 <= before - after < limit
-    extra = _extra(mode, ke, before, after)
-    if mode.kind == "none":
-        return before == 0 and (0 <= extra < s if mode.extra else extra == max(s - ke, 0))
-    if before != max(before + after, 0) // 2:
+    if before != (0 if mode.kind == "none" else max(before + after, 0) // 2):
         return False
+    ke = effective_kernel(k, d)
     if not mode.extra:
-        return bool(ke - before - after == s)
-    # With output_padding=0 an even kernel builds, and fails when it runs.
-    return 1 - ke % 2 <= extra < s and extra >= 0
+        return bool(after == (min(ke - s, 0) if mode.kind == "none" else ke - before - s))
+    # With output_padding=0 an even kernel builds with "same", and fails when it runs.
+    least = 0 if mode.kind == "none" or ke % 2 else 1
+    return least <= _extra(mode, ke, before, after) < s
 
 
 def _extra(mode: Mode, ke: int, before: int, after: int) -> int:

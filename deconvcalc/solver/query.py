@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from deconvcalc.dialects import DIALECTS, Dialect, Mode
 from deconvcalc.errors import QueryError
+from deconvcalc.formulas import effective_kernel
 from deconvcalc.solver.choices import Choices
 from deconvcalc.values import LARGEST, MOST_AXES, Value, integer, spatial
 
@@ -73,8 +74,11 @@ class Space(Value):
     Everything is settled here: defaults, and the modes of padding. `kernel_size`, `stride`,
     `dilation` and `factor` are `Choices`; `padding` None is 0..d(k-1), `output_padding` None is
     all that the framework takes. `axes` is the number of axes of the whole layer, None for any.
-    `free`, `same`, `half` and `fits` say what its modes have among them; `plain` that there is
-    nothing but one mode of free padding; `kept` holds what was found in it before.
+
+    `widest` is the longest effective kernel; ke - v is below `pads`; sizes from `least` upwards are
+    not small. `free`, `same`, `half`, `lax` and `fits` say what the modes have among them;
+    `settled`, that they admit all numbers of padding and output_padding within the bounds, and
+    nothing else. `lines`, `orders` and `kept` hold what was found before.
     """
 
     __slots__ = (
@@ -89,14 +93,20 @@ class Space(Value):
         "half",
         "kept",
         "kernel_size",
+        "lax",
+        "least",
+        "lines",
         "modes",
         "op",
+        "orders",
         "output_padding",
         "padding",
-        "plain",
+        "pads",
         "same",
+        "settled",
         "stride",
         "transposed",
+        "widest",
     )
     _fields = ("op", "dialects", "bounds", "ceil_mode", "axes")
     op: str
@@ -116,7 +126,13 @@ class Space(Value):
     same: bool
     half: bool
     fits: bool
-    plain: bool
+    lax: bool
+    settled: bool
+    least: int
+    pads: int
+    widest: int
+    lines: dict[int, dict[int, tuple[int, list[range]]]]
+    orders: dict[tuple[int, bool], list[tuple[int, int]]]
     kept: dict[Any, Any]
 
     def __init__(
@@ -136,6 +152,8 @@ class Space(Value):
         )
         self._set(op=op, dialects=dialects, bounds=bounds, ceil_mode=ceil_mode, axes=axes)
         self._set(
+            lines={},
+            orders={},
             kept={},
             transposed=op == "conv_transpose",
             kernel_size=kernel,
@@ -155,7 +173,16 @@ class Space(Value):
             same="same" in kinds,
             half=any(mode.half for mode in free),
             fits=axes == 3 and any(mode.fits_3d for mode in free),
-            plain=len(self.modes) == len(free) == 1 and bounds.words is None and op != "avg_pool",
+            lax=any(mode.lax for mode in free),
+        )
+        plain = len(free) == len(self.modes) == 1 and bounds.words is None
+        plain = plain and (op != "avg_pool" or self.dilation.last == 1)
+        widest = effective_kernel(kernel.last, self.dilation.last)
+        self._set(
+            settled=plain and not self.fits and not ceil_mode,
+            least=2**70 if self.fits or ceil_mode else max(2, self.dilation.last),
+            pads=2 * bounds.padding.last if bounds.padding else widest + 2 * bounds.margin,
+            widest=widest,
         )
 
     def replaced(self, **fields: Any) -> Space:
@@ -183,10 +210,9 @@ class Space(Value):
             if wanted:
                 yield mode
 
-    def top_skew(self, s: int, d: int) -> int:
-        """The largest output_padding of a transposed window in any mode of the space."""
-        lax = any(mode.lax for mode in self.modes if mode.kind == "free")
-        return (max(s, d) if lax else s) - 1
+    def forget(self) -> None:
+        """Keep nothing of what was found."""
+        self._set(lines={}, kept={})
 
     def described(self) -> dict[str, str]:
         """The bounds in effect, for people and records."""
@@ -210,7 +236,6 @@ class Query(Value):
     `groups` are the axes that share their parameters: equal axes by default.
     """
 
-    __slots__ = ("axes", "dialect", "groups", "ops", "shared", "sources", "spaces", "targets")
     _fields = ("targets", "sources", "ops", "dialect", "spaces", "groups", "shared", "axes")
     targets: tuple[int, ...]
     sources: tuple[int, ...] | None
@@ -242,21 +267,14 @@ class Query(Value):
     def sized(self, target: int, source: int) -> Query:
         """The same question about other sizes of one axis."""
         query = Query.__new__(Query)
-        query._set(
-            targets=(target,),
-            sources=(source,),
-            ops=self.ops,
-            dialect=self.dialect,
-            spaces=self.spaces,
-            groups=self.groups,
-            shared=self.shared,
-            axes=None,
-        )
+        query.__dict__.update(self.__dict__, targets=(target,), sources=(source,), axes=None)
         return query
 
     def pairs(self, group: tuple[int, ...]) -> tuple[tuple[int, int], ...]:
         """The different (source, target) pairs of a group; the source must be known."""
         sources = self.sources or ()
+        if len(group) == 1:
+            return ((sources[group[0]], self.targets[group[0]]),)
         return tuple(dict.fromkeys([(sources[i], self.targets[i]) for i in group]))
 
 
@@ -372,7 +390,7 @@ _KEPT: dict[Any, Query] = {}
 MOST_KEPT = 64
 """How many questions are kept: a search asks about many sizes within the same bounds."""
 
-_PLAIN = frozenset({int, range, str, type(None)})
+_PLAIN = frozenset({int, range, str, bool, type(None)})
 
 
 def read_query(
@@ -384,22 +402,20 @@ def read_query(
         QueryError: a value that makes no sense; it names the argument and the way out.
         TypeError: a wrong type.
     """
-    values = (*bounds.values(), op, dialect)
-    types = tuple([type(value) for value in values])
+    values = (op, dialect, shared, ceil_mode, *bounds.values())
+    types = tuple(map(type, values))
     # True is equal to 1, so the types are a part of the key.
     if not (type(target) is int and type(source) is int and _PLAIN.issuperset(types)):
         return _read(target, source, op, dialect, shared, ceil_mode, bounds)
-    key = (values, types, shared, type(shared), ceil_mode, type(ceil_mode))
-    kept = _KEPT.get(key)
-    if kept is None:
+    kept = _KEPT.get((values, types))
+    if kept is None or not (1 <= target <= LARGEST and 1 <= source <= LARGEST):
         kept = _read(target, source, op, dialect, shared, ceil_mode, bounds)
-        if kept.axes is not None:
-            return kept
-        if len(_KEPT) >= MOST_KEPT:
-            _KEPT.clear()
-        _KEPT[key] = kept
+        if kept.axes is None:
+            if len(_KEPT) >= MOST_KEPT:
+                _KEPT.clear()
+            _KEPT[values, types] = kept
         return kept
-    return kept.sized(_whole_size("target", target), _whole_size("source", source))
+    return kept.sized(target, source)
 
 
 def _read(

@@ -10,22 +10,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from itertools import product
 from math import lcm
-from operator import itemgetter
 from typing import Any
 
 from deconvcalc.dialects import DIALECTS
 from deconvcalc.solver.modes import BITS, in_both
 from deconvcalc.solver.query import OPERATIONS
 from deconvcalc.solver.runs import (
-    ASYMMETRIC,
-    HOLES,
-    MISALIGNED,
     NOT_BOTH,
     Found,
     Pair,
     Part,
     Run,
-    aligned_skews,
     ratio_rank,
     shift,
 )
@@ -86,7 +81,7 @@ class _Level:
 
     def __init__(self, mixes: list[tuple[_Tier, ...]]) -> None:
         self.mixes = mixes
-        self.late = 1 if _pools(mixes[0][0].runs[0]) else LATE
+        self.late = _late(mixes[0][0].runs[0])
         self.total = sum([_product([tier.total for tier in mix]) for mix in mixes])
         last = max([run.kernels[-1] for mix in mixes for tier in mix for run in tier.runs])
         self.top = max(last, self.late - 1)
@@ -103,15 +98,6 @@ class _Level:
         for mix in self.mixes:
             picks += product(*[tier.at(k) for tier, k in zip(mix, kernels, strict=True)])
         return start, _by_shift(picks)
-
-    def first(self) -> list[Pick]:
-        """The first block, where there is one group of axes."""
-        tiers = [tier for (tier,) in self.mixes]
-        late = [run.first_from(self.late) for tier in tiers for run in tier.runs]
-        k = min([k for k in late if k is not None], default=None)
-        if k is None:  # all kernels are small: the largest is the first
-            return self.block(0)[1]
-        return _by_shift([(pick,) for tier in tiers for pick in tier.at(k)])
 
     def __iter__(self) -> Iterator[Pick]:
         if len(self.mixes[0]) > 1 or self.total > MOST_SORTED:
@@ -157,6 +143,10 @@ def _pools(run: Run | Part) -> bool:
     return run.op in ("max_pool", "avg_pool")
 
 
+def _late(run: Run) -> int:
+    return 1 if _pools(run) else LATE
+
+
 def _product(numbers: list[int]) -> int:
     result = 1
     for number in numbers:
@@ -191,6 +181,7 @@ class Ranked(Sequence[Pick]):
     def __init__(self, groups: dict[str, list[Found]]) -> None:
         self._by_op = groups
         self._groups = [found for found in groups.values() if all(one.total for one in found)]
+        self._one_each = not self._groups or len(self._groups[0]) == 1
         self._levels: list[_Level] | None = None
         self._starts: list[int] = []
         self._keys: list[Any] = []
@@ -209,7 +200,7 @@ class Ranked(Sequence[Pick]):
     def size(self) -> int:
         """The number of answers, which may be more than `len()` can say."""
         if self._size is None:
-            if all(len(found) == 1 for found in self._groups):
+            if self._one_each:
                 self._size = sum([found[0].total for found in self._groups])
             else:
                 self._size = sum([level.total for level in self._made()])
@@ -241,40 +232,40 @@ class Ranked(Sequence[Pick]):
     def _first_block(self) -> list[Pick]:
         """The first answers, without the levels behind them; for one group of axes."""
         best: Any = None
-        tied: list[tuple[Found, list[Run]]] = []
-        parts = [(found, part) for (found,) in self._groups for part in found.parts]
-        for least, found, part in sorted(
-            [(_least(found, part), found, part) for found, part in parts], key=itemgetter(0)
-        ):
-            if best is not None and least > best[0]:
-                break  # no part behind can have lighter marks
-            marked = _marked(found, part, first=True)
-            flags = min([flags for flags, _ in marked])
-            key = (flags, (ratio_rank(part, part.pairs or found.pairs),), _pools(part))
-            if best is None or key < best:
-                best, tied = key, []
-            if key == best:
-                tied.append((found, [run for other, run in marked if other == flags]))
-        mixes: dict[int, _Tier] = {}
-        for found, runs in tied:
-            mixes.setdefault(id(found), _Tier([], found.pairs)).add(runs)
-        return _Level([(tier,) for tier in mixes.values()]).first()
+        tied: list[tuple[Run, tuple[Pair, ...]]] = []
+        for (found,) in self._groups:
+            for part in found.parts:
+                if best is not None and part.least > best[0]:
+                    continue
+                key, runs = part.first()
+                if best is None or key < best:
+                    best, tied = key, []
+                if key == best:
+                    tied += [(run, run.pairs or found.pairs) for run in runs]
+        late = _late(tied[0][0])
+        if len(tied) == 1:
+            run, pairs = tied[0]
+            return [((run, run.first(late), pairs),)]
+        top = max([run.kernels[-1] for run, _ in tied])
+        k = _kernel_at(min([_place(run.first(late), top, late) for run, _ in tied]), top, late)
+        return _by_shift([((run, k, pairs),) for run, pairs in tied if k in run])
 
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, slice):
             return [self[i] for i in range(*index.indices(self.size))]
         start, picks = self._block
-        if not start <= index < start + len(picks):
-            if not 0 <= index < self.size:
-                raise IndexError(index)
-            if index == 0 and self._levels is None and all(len(f) == 1 for f in self._groups):
-                self._block = (0, self._first_block())
-                return self._block[1][0]
+        if start <= index < start + len(picks):
+            return picks[index - start]
+        if not 0 <= index < self.size:
+            raise IndexError(index)
+        if index == 0 and self._levels is None and self._one_each:
+            start, picks = 0, self._first_block()
+        else:
             levels = self._made()
             place = next(i for i in reversed(range(len(levels))) if self._starts[i] <= index)
             offset, picks = levels[place].block(index - self._starts[place])
             start = self._starts[place] + offset
-            self._block = (start, picks)
+        self._block = (start, picks)
         return picks[index - start]
 
     def __iter__(self) -> Iterator[Pick]:
@@ -282,38 +273,13 @@ class Ranked(Sequence[Pick]):
             yield from level
 
 
-def _least(found: Found, part: Part) -> int:
-    """Marks that all answers of a part have at the least."""
-    low, high = aligned_skews(part, part.pairs or found.pairs)
-    if low > high:
-        return MISALIGNED
-    return 0 if low <= 0 <= high else ASYMMETRIC
-
-
-def _marked(found: Found, part: Part, *, first: bool = False) -> list[tuple[int, Run]]:
-    """The runs of a part with all of their marks.
-
-    `first` leaves out those that cannot come first, where that is known before they are made.
-    """
-    low, high = aligned_skews(part, part.pairs or found.pairs)
-    if first and low <= 0 <= high:
-        for kind, behind in (("undilated", -1), ("symmetric", HOLES | MISALIGNED | ASYMMETRIC)):
-            runs = part.runs(kind)
-            if runs and not runs[0].flags & behind:
-                return [(run.flags, run) for run in runs]
-    return [
-        (run.flags if low <= run.skew <= high else run.flags | MISALIGNED, run)
-        for run in part.runs()
-    ]
-
-
 def _tiers(found: Found) -> dict[Any, _Tier]:
     """The runs of one group by marks, modes and stride."""
     tiers: dict[Any, _Tier] = {}
     for part in found.parts:
-        rank = ratio_rank(part, part.pairs or found.pairs)
-        for flags, run in _marked(found, part):
-            key = (flags, run.modes, run.allowed, rank, run.s, run.d > 1, run.wider)
+        rank = ratio_rank(part, part.pairs)
+        for run in part.runs:
+            key = (run.flags, run.modes, run.allowed, rank, run.s, run.d > 1, run.wider)
             if key not in tiers:
                 tiers[key] = _Tier([], found.pairs)
             tiers[key].add([run])

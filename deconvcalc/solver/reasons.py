@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from itertools import combinations
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 from deconvcalc.dialects import DIALECTS
@@ -11,7 +12,7 @@ from deconvcalc.errors import QueryError
 from deconvcalc.solver.choices import Choices
 from deconvcalc.solver.query import LEAST, USED, Bounds, Query, Space
 from deconvcalc.solver.reach import ONE, Reach, common
-from deconvcalc.values import field_name
+from deconvcalc.values import LARGEST, field_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,8 +21,11 @@ if TYPE_CHECKING:
 
 __all__ = ["Reason", "explain"]
 
-FARTHEST = 2**42
-"""Bounds are widened up to this far."""
+FARTHEST = LARGEST
+"""Bounds are widened up to this far: no bound may hold a larger number."""
+
+MOST_LAYERS = 20_000
+"""For how many layers the first answer is looked for where no source is named."""
 
 EASIEST_FIRST = ("output_padding", "padding", "kernel_size", "factor", "stride", "dilation")
 """The bounds: of equally small relaxations, what changes the layer least comes first."""
@@ -139,10 +143,28 @@ def _first(query: Query) -> Any:
     """The first answer, or None also where there are too many to look for it."""
     from deconvcalc.solver import answer
 
+    if query.sources is None and any(
+        _layers(space) > MOST_LAYERS for spaces in query.spaces.values() for space in spaces
+    ):
+        return None
     try:
         return answer(query).best
     except QueryError:
         return None
+
+
+def _layers(space: Space) -> int:
+    """About how many layers a space has, each of which is looked at where no source is named."""
+    numbers = [space.stride, space.dilation, space.kernel_size]
+    if space.op == "resize_conv":
+        numbers.append(space.factor)
+    pads = space.kernel_size.last * space.dilation.last + space.bounds.margin
+    if space.padding is not None:
+        pads = len(space.padding)
+    extras = 1
+    if space.transposed:
+        extras = space.stride.last if space.output_padding is None else len(space.output_padding)
+    return prod([len(choices) for choices in numbers]) * pads * extras
 
 
 # One layer has one mode of padding on all axes.

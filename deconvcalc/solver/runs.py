@@ -17,10 +17,10 @@ from deconvcalc import placement
 from deconvcalc.errors import QueryError
 from deconvcalc.formulas import Window, effective_kernel
 from deconvcalc.solver.choices import clip, count_to, meet, solve_congruence
-from deconvcalc.solver.modes import BITS, admitted, in_both, written
+from deconvcalc.solver.modes import BITS, admitted, dilated_in_both, in_both, written
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
 
     from deconvcalc.sizemap import Progression
     from deconvcalc.solver.query import Space
@@ -30,8 +30,6 @@ __all__ = [
     "Pair",
     "Part",
     "Run",
-    "aligned_skews",
-    "exists",
     "find_runs",
     "flags_of",
     "misaligned",
@@ -45,14 +43,11 @@ Pair = tuple[int, int]
 Line = tuple[int, int, int, int, int]
 """(s, d, v, skew, factor)"""
 
-Segment = tuple[Line, range]
-"""Kernels along a line that the same modes write."""
+Kernels = tuple[int, list[range]]
+"""How many kernels, and which."""
 
 MOST_LINES = 50_000
 """How many runs, strides and values of v a question may spread over."""
-
-MOST_TRIES = 2_000
-"""How many lines are tried for a first answer."""
 
 MOST_KEPT = 10_000
 """How many parts are kept with a space."""
@@ -63,18 +58,23 @@ MOST_SINGLES = 20_000
 HOLES, MISALIGNED, ASYMMETRIC, CHECKERBOARD, APART, NOT_BOTH, DILATED = 64, 32, 16, 8, 4, 2, 1
 """Marks, in the order of their weight. A mark counts against an answer."""
 
+ALL_MARKS = 127
+
+First = tuple[tuple[int, tuple[bool, int], bool], list["Run"]]
+"""Where the first answers of a part stand, and their runs."""
+
 
 class Run:
     """Answers that differ in their kernel alone, or in nothing.
 
     Attributes:
         op: the operation.
+        line: s, d, v, skew and factor.
         s: the stride; d: the dilation; factor: the upsampling before it.
         v: ke - before - after; skew: before - after.
         kernels: the kernels; those in `minus` are left out (a multiple of the stride has no
             checkerboard, and stands in a run of its own).
-        flags: the marks that hold for all of them; not `MISALIGNED`, which depends on the sizes
-            where the run does not.
+        flags: the marks that hold for all of them.
         modes: the mask of modes that write them; allowed: of those that the question admits.
         pairs, sources: where the source is unknown, the (source, target) sizes to judge it by,
             and the inputs that give the target, one progression an axis.
@@ -88,6 +88,7 @@ class Run:
         "factor",
         "flags",
         "kernels",
+        "line",
         "minus",
         "modes",
         "op",
@@ -111,6 +112,7 @@ class Run:
     ) -> None:
         self.op = space.op
         self.ceil_mode = space.ceil_mode
+        self.line = line
         self.s, self.d, self.v, self.skew, self.factor = line
         self.kernels, self.minus = kernels, minus
         self.flags, self.modes, self.allowed = marks
@@ -125,16 +127,11 @@ class Run:
     def __contains__(self, k: int) -> bool:
         return k in self.kernels and k not in self.minus
 
-    def first_from(self, k: int) -> int | None:
-        """The least of its kernels that is at least k."""
-        return next(
-            (
-                kernel
-                for kernel in clip(self.kernels, k, self.kernels[-1])
-                if kernel not in self.minus
-            ),
-            None,
-        )
+    def first(self, late: int) -> int:
+        """Its kernel that comes first: the least from `late` upwards, else the largest."""
+        upwards = clip(self.kernels, late, self.kernels[-1])
+        found = (k for k in chain(upwards, reversed(self.kernels)) if k not in self.minus)
+        return next(found)
 
     def up_to(self, k: int) -> int:
         """How many kernels are at most k."""
@@ -142,69 +139,118 @@ class Run:
 
     def sides(self, k: int) -> tuple[int, int]:
         """`before` and `after` for one of its kernels."""
-        return _padding((self.s, self.d, self.v, self.skew, self.factor), k)
+        return _padding(self.line, k)
 
 
 class Part:
-    """The answers of one stride, v and factor: counted at once, made into runs when looked at.
+    """The runs of one stride, v and factor.
+
+    They lie on lines, one for each dilation and skew. In a settled space the answers on a line are
+    counted without them, and they are made when they are looked at.
 
     Args:
-        op: the operation.
-        line: s, v and factor.
-        total: how many answers.
-        make: makes the runs on the lines that a test lets through.
-        pairs: the sizes to judge all of its runs by, where they are its own.
+        space, wide, strand: whose lines they are, the sizes at the window, and (s, v, factor).
+        pairs: the sizes to judge them by.
+        total: how many answers there are.
+        tried: how many lines there are.
+        runs: all of them, if they are made.
 
     Attributes:
-        lines: how many lines were looked at.
+        least: marks that all of them have.
     """
 
-    __slots__ = ("_made", "_make", "factor", "lines", "op", "pairs", "s", "total", "v")
+    __slots__ = (
+        "_first",
+        "_lines",
+        "_made",
+        "_runs",
+        "factor",
+        "least",
+        "op",
+        "pairs",
+        "s",
+        "space",
+        "total",
+        "tried",
+        "v",
+        "wide",
+    )
 
     def __init__(
         self,
-        op: str,
-        line: tuple[int, int, int],
+        space: Space,
+        wide: tuple[Pair, ...],
+        strand: tuple[int, int, int],
+        pairs: tuple[Pair, ...],
         total: int,
-        make: Callable[[Callable[[int, int], bool]], list[Run]],
-        pairs: tuple[Pair, ...] | None = None,
+        tried: int = 1,
+        runs: list[Run] | None = None,
     ) -> None:
-        self.op = op
-        self.s, self.v, self.factor = line
-        self.total = total
-        self.lines = 1
-        self.pairs = pairs
-        self._make = make
-        self._made: dict[str, list[Run]] = {}
+        self.space, self.wide, self.op = space, wide, space.op
+        self.s, self.v, self.factor = strand
+        self.total, self.tried, self.pairs = total, tried, pairs
+        self.least = 0
+        if space.transposed:  # without a skew there is no less shift
+            self.least = misaligned(self.op, pairs, (self.s, 1, self.v, 0, 1))
+        self._runs = runs
+        self._lines = space.lines
+        self._made: dict[tuple[int, int], list[Run]] = {}
+        self._first: First | None = None
 
     @classmethod
-    def of(cls, op: str, line: tuple[int, int, int], runs: list[Run]) -> Part:
-        """A part whose runs are made already."""
+    def of(cls, space: Space, run: Run, pairs: tuple[Pair, ...]) -> Part:
+        """A single run."""
+        return cls(space, (), (run.s, run.v, run.factor), pairs, len(run), runs=[run])
 
-        def make(wanted: Callable[[int, int], bool]) -> list[Run]:
-            return [run for run in runs if wanted(run.d, run.skew)]
+    @property
+    def runs(self) -> list[Run]:
+        """All runs."""
+        if self._runs is None:
+            space = self.space
+            lines = [(d, x) for d in space.dilation for x in _skews(space, self.s, d, self.v)]
+            self._runs = [run for d, skew in lines for run in self.line(d, skew)]
+        return self._runs
 
-        pairs = runs[0].pairs if runs else None
-        return cls(op, line, sum([len(run) for run in runs]), make, pairs)
-
-    def runs(self, kind: str = "all") -> list[Run]:
-        """The runs of a kind, those with the lighter marks first: see `KINDS`."""
-        runs = self._made.get(kind)
+    def line(self, d: int, skew: int) -> list[Run]:
+        """The runs on one line."""
+        runs = self._made.get((d, skew))
         if runs is None:
-            runs = self._made[kind] = sorted(self._make(KINDS[kind]), key=_flags)
+            known = self._lines[d].get(self.v - skew)
+            if known is not None and not known[0]:
+                return []
+            line = (self.s, d, self.v, skew, self.factor)
+            runs = self._made[d, skew] = _runs_on(self.space, self.wide, line)
         return runs
 
+    def first(self) -> First:
+        """Where its first answers stand among all, and the runs that have them."""
+        if self._first is None:
+            runs = self._candidates() if self._runs is None else self._runs
+            least = min([run.flags for run in runs])
+            key = (least, ratio_rank(self, self.pairs), self.op in POOLS)
+            self._first = key, [run for run in runs if run.flags == least]
+        return self._first
 
-KINDS: dict[str, Callable[[int, int], bool]] = {
-    "undilated": lambda d, skew: not skew and d == 1,
-    "symmetric": lambda _d, skew: not skew,
-    "all": lambda _d, _skew: True,
-}
-"""Which lines, by dilation and skew, are made into runs."""
-
-
-def _flags(run: Run) -> int:
-    return run.flags
+    def _candidates(self) -> list[Run]:
+        """The runs on the lines that may have the least marks: those without a skew come first."""
+        space = self.space
+        best, found = ALL_MARKS, list[Run]()
+        spread = space.transposed and any(n > 1 < m for n, m in self.wide)
+        order = _by_marks(space, self.s, spread)
+        for marks, d in order:
+            if marks | self.least > best:
+                break
+            for run in self.line(d, 0):
+                best = min(best, run.flags)
+                found.append(run)
+        for marks, d in order:
+            if marks | self.least | ASYMMETRIC > best:
+                break
+            for skew in _skews(space, self.s, d, self.v):
+                for run in self.line(d, skew) if skew else ():
+                    best = min(best, run.flags)
+                    found.append(run)
+        return found
 
 
 class Found:
@@ -219,7 +265,7 @@ class Found:
 
     def __iter__(self) -> Iterator[Run]:
         for part in self.parts:
-            yield from part.runs()
+            yield from part.runs
 
 
 POOLS = ("max_pool", "avg_pool")
@@ -235,41 +281,33 @@ def shift(run: Run, pairs: tuple[Pair, ...]) -> tuple[int, int]:
     """The largest shift over the sizes, as a fraction."""
     best = (0, 1)
     for pair in run.pairs or pairs:
-        base, weight, centre, unit = _shift(run, pair)
-        num = base + weight * abs(run.skew - centre)
+        num, unit = _shift(run.op, pair, run.line)
         if num * best[1] > best[0] * unit:
             best = (num, unit)
     return best
 
 
-def _shift(part: Run | Part, pair: Pair) -> tuple[int, int, int, int]:
-    """(base, weight, centre, unit): the shift is (base + weight*|skew - centre|) / unit."""
+def _shift(op: str, pair: Pair, line: Line) -> tuple[int, int]:
+    s, _, v, skew, factor = line
     n, m = pair
-    if part.op == "conv_transpose":
-        base, weight, unit = placement.spread_shift(n, m, part.s)
-        return base, weight, 0, unit
-    if part.op == "pixel_shuffle":
-        return 0, 0, 0, 1
-    wide = n * part.factor
-    base, weight, unit = placement.window_shift(wide, m, part.s, part.factor)
-    return base, weight, part.v - wide + (m - 1) * part.s, unit
+    if op == "conv_transpose":
+        base, weight, unit = placement.spread_shift(n, m, s)
+        return base + weight * abs(skew), unit
+    if op == "pixel_shuffle":
+        return 0, 1
+    wide = n * factor
+    base, weight, unit = placement.window_shift(wide, m, s, factor)
+    return base + weight * abs(skew - v + wide - (m - 1) * s), unit
 
 
-def aligned_skews(part: Run | Part, pairs: tuple[Pair, ...]) -> tuple[int, int]:
-    """The least and the greatest skew whose shift is at most half a pixel for all sizes."""
-    low, high = -(2**70), 2**70
-    for pair in pairs:
-        base, weight, centre, unit = _shift(part, pair)
-        if weight and not (pair[0] == 1 and part.op in _ENLARGING):
-            reach = (unit // 2 - base) // weight
-            low, high = max(low, centre - reach), min(high, centre + reach)
-    return low, high
-
-
-def misaligned(run: Run, pairs: tuple[Pair, ...]) -> int:
+def misaligned(op: str, pairs: tuple[Pair, ...], line: Line) -> int:
     """`MISALIGNED` where the shift is above half a pixel for some of the sizes, else 0."""
-    low, high = aligned_skews(run, run.pairs or pairs)
-    return 0 if low <= run.skew <= high else MISALIGNED
+    for pair in pairs:
+        if pair[0] > 1 or op not in _ENLARGING:
+            num, unit = _shift(op, pair, line)
+            if 2 * num > unit:
+                return MISALIGNED
+    return 0
 
 
 def ratio_rank(run: Run | Part, pairs: tuple[Pair, ...]) -> tuple[bool, int]:
@@ -307,16 +345,21 @@ def flags_of(op: str, pairs: tuple[Pair, ...], line: Line, k: int) -> int:
 def find_runs(space: Space, pairs: tuple[Pair, ...]) -> Found:
     """All answers of a space for axes that share their parameters, as runs.
 
-    Runs of one pair of sizes are kept with the space: they depend on the stride, on v and on what
+    Parts of one pair of sizes are kept with the space: they depend on the stride, on v and on what
     a window drops, not on the sizes themselves, once these are not small.
 
     Raises:
         QueryError: more strides, dilations and output paddings than can be gone through.
     """
+    if not space.modes:
+        return Found(pairs, [])
+    if space.op == "pixel_shuffle":
+        return Found(pairs, _shuffles(space, pairs))
     parts: list[Part] = []
     budget = MOST_LINES
-    for part in _parts(space, pairs):
-        budget -= 1 + part.lines
+    for wide, s, v, factor in _strands(space, pairs):
+        part = _part(space, wide, s, v, factor)
+        budget -= 1 + part.tried
         if budget < 0:
             raise _too_wide(space)
         if part.total:
@@ -324,71 +367,83 @@ def find_runs(space: Space, pairs: tuple[Pair, ...]) -> Found:
     return Found(pairs, parts)
 
 
-def exists(space: Space, pairs: tuple[Pair, ...]) -> bool | None:
-    """Whether there is any answer; None after `MOST_TRIES` lines without one."""
-    if not space.modes:
-        return False
-    if space.op == "pixel_shuffle":
-        return bool(_shuffles(space, pairs))
-    tries = 0
-    for factor in _factors(space, pairs):
-        wide = tuple([(n * factor, m) for n, m in pairs])
-        for s in _strides(space, wide):
-            for v in _left(space, wide, s):
-                for d in space.dilation:
-                    for skew in _skews(space, s, d, v):
-                        line = (s, d, v, skew, factor)
-                        tries += 1
-                        for segment in _segments(space, wide, line):
-                            if not space.ceil_mode or _cut_segment(space, wide, segment):
-                                return True
-                        if tries >= MOST_TRIES:
-                            return None
-                if tries >= MOST_TRIES:
-                    return None
-    return False
-
-
-def _parts(space: Space, pairs: tuple[Pair, ...]) -> Iterator[Part]:
-    """The parts of a space, one for each factor, stride and v that may have answers."""
-    if not space.modes:
-        return
-    if space.op == "pixel_shuffle":
-        yield from _shuffles(space, pairs)
-        return
+def _strands(
+    space: Space, pairs: tuple[Pair, ...]
+) -> Iterator[tuple[tuple[Pair, ...], int, int, int]]:
+    """The sizes at the window, the stride, v and the factor, wherever there may be answers."""
     for factor in _factors(space, pairs):
         wide = pairs if factor == 1 else tuple([(n * factor, m) for n, m in pairs])
+        n, m = wide[0]
         for s in _strides(space, wide):
-            for v in _left(space, wide, s):
-                yield _part(space, wide, s, v, factor)
+            if not space.transposed:
+                for v in _left(space, wide, s):
+                    yield wide, s, v, factor
+            elif len(wide) == 1 or len({m - (n - 1) * s for n, m in wide}) == 1:
+                yield wide, s, m - (n - 1) * s, factor
 
 
 def _part(space: Space, wide: tuple[Pair, ...], s: int, v: int, factor: int) -> Part:
     """The runs of one stride and v, from those that are kept if the sizes are not small."""
-    key = None
-    if len(wide) == 1 and not space.ceil_mode and not space.fits:
-        n, m = wide[0]
-        least = max(2, space.dilation.last)
-        if n >= least * factor and m >= max(least, s):
-            key = (s, v, factor, 0 if space.transposed else n - (m - 1) * s)
-            kept: Part | None = space.kept.get(key)
-            if kept is not None:
-                return kept
-    segments: list[Segment] = []
-    lines = 0
-    for d in space.dilation:
-        for skew in _skews(space, s, d, v):
-            segments += _segments(space, wide, (s, d, v, skew, factor))
-            lines += 1
-            if lines > MOST_LINES:
-                raise _too_wide(space)
-    part = _of_segments(space, wide, (s, v, factor), segments)
-    part.lines = lines
-    if key is not None:
+    n, m = wide[0]
+    if n < space.least * factor or m < space.least or m < s or len(wide) > 1:
+        return _make_part(space, wide, s, v, factor)
+    # What a whole number of strides leaves: from it follows which skews are aligned.
+    rest = s - v if space.transposed else m * s - n
+    key = (s, v, factor, rest, abs(rest) // m)
+    part: Part | None = space.kept.get(key)
+    if part is None:
         if len(space.kept) >= MOST_KEPT:
-            space.kept.clear()
-        space.kept[key] = part
+            space.forget()
+        part = space.kept[key] = _make_part(space, wide, s, v, factor)
     return part
+
+
+def _make_part(space: Space, wide: tuple[Pair, ...], s: int, v: int, factor: int) -> Part:
+    total = tried = 0
+    runs: list[Run] = []
+    long = []
+    for d in space.dilation:
+        known = space.lines.setdefault(d, {})
+        if len(known) > MOST_KEPT:
+            known.clear()
+        for skew in _skews(space, s, d, v):
+            tried += 1
+            line = known.get(v - skew)
+            if line is not None:
+                total += line[0]
+                continue
+            if tried > MOST_LINES:
+                raise _too_wide(space)
+            if space.settled:
+                count, _ = known[v - skew] = _kernels(space, (s, d, v, skew, factor))
+                if count > MOST_SINGLES:
+                    long.append((d, skew))
+            else:
+                on_line = _runs_on(space, wide, (s, d, v, skew, factor))
+                count = sum([len(run) for run in on_line])
+                runs += on_line
+            total += count
+    pairs = wide if factor == 1 else tuple([(n // factor, m) for n, m in wide])
+    made = None if space.settled else runs
+    part = Part(space, wide, (s, v, factor), pairs, total, tried, made)
+    for d, skew in long:
+        part.line(d, skew)  # what would have to be looked at one by one is refused here, not later
+    return part
+
+
+def _by_marks(space: Space, s: int, spread: bool) -> list[tuple[int, int]]:
+    """The dilations with the marks that all windows of a stride have, the least first."""
+    order: list[tuple[int, int]] | None = space.orders.get((s, spread))
+    if order is None:
+        order = space.orders[s, spread] = []
+        apart = 0 if dilated_in_both(space.op, s) else NOT_BOTH
+        for d in space.dilation:
+            marks = DILATED | apart if d > 1 else 0
+            if spread and gcd(s, d) > 1:
+                marks |= HOLES | CHECKERBOARD  # no tap lies between multiples of a common factor
+            order.append((marks, d))
+        order.sort()
+    return order
 
 
 def _too_wide(space: Space) -> QueryError:
@@ -401,43 +456,33 @@ def _too_wide(space: Space) -> QueryError:
     )
 
 
-def _most_padding(space: Space, kernel: int) -> int:
-    """The most that 2*before can exceed ke by, and 1 more."""
-    if space.padding is not None:
-        return 2 * space.padding.last
-    return kernel + 2 * space.bounds.margin
-
-
-def _factors(space: Space, pairs: tuple[Pair, ...]) -> Iterator[int]:
+def _factors(space: Space, pairs: tuple[Pair, ...]) -> Iterable[int]:
     """The upsampling factors that leave the convolution something to do."""
     if space.op != "resize_conv":
-        yield 1
-        return
+        return (1,)
     # The convolution has v = n*f - m + 1, with 1 - pads <= v <= ke.
-    kernel = effective_kernel(space.kernel_size.last, space.dilation.last)
-    pads = _most_padding(space, kernel)
-    low = max([-(-(m - pads) // n) for n, m in pairs])
-    high = min([(m + kernel - 1) // n for n, m in pairs])
-    yield from space.factor.between(max(low, 1), high)
+    low = max([-(-(m - space.pads) // n) for n, m in pairs])
+    high = min([(m + space.widest - 1) // n for n, m in pairs])
+    return space.factor.between(max(low, 1), high)
 
 
-def _strides(space: Space, pairs: tuple[Pair, ...]) -> Iterator[int]:
+def _strides(space: Space, pairs: tuple[Pair, ...]) -> Iterable[int]:
     """The strides that can answer at all: the others ask for a v that no kernel reaches."""
     low, high = 1, space.stride.last
-    kernel = effective_kernel(space.kernel_size.last, space.dilation.last)
-    pads = _most_padding(space, kernel)
+    widest, pads = space.widest, space.pads
     for n, m in pairs:
-        if space.transposed and n > 1:
+        if space.transposed:
             # m = (n - 1)*s + v with v >= 1 - pads, and v <= ke + max(s, d) - 1
-            high = min(high, (m + pads) // (n - 1))
-            low = max(low, -(-(m - kernel - space.dilation.last + 1) // n))
-        elif not space.transposed:
+            if n > 1:
+                high = min(high, (m + pads) // (n - 1))
+                low = max(low, -((widest + space.dilation.last - m - 1) // n))
+        else:
             # A last window that hangs over the end counts as one more.
             steps = m - 2 if space.ceil_mode else m - 1
             if steps > 0:
                 high = min(high, (n + pads) // steps)
-            low = max(low, -(-(n - kernel + 1) // m))
-    if space.transposed and len({n for n, _ in pairs}) > 1:
+            low = max(low, -((widest - n - 1) // m))
+    if space.transposed and len(pairs) > 1 and any(n != pairs[0][0] for n, _ in pairs):
         # Two inputs that are spread alike: their outputs lie as far apart as s times the inputs.
         (n, m), (other_n, other_m) = pairs[0], next(p for p in pairs if p[0] != pairs[0][0])
         s, rest = divmod(other_m - m, other_n - n)
@@ -446,80 +491,58 @@ def _strides(space: Space, pairs: tuple[Pair, ...]) -> Iterator[int]:
 
 
 def _left(space: Space, pairs: tuple[Pair, ...], s: int) -> Iterable[int]:
-    """The values of v that all pairs have in common."""
-    if space.transposed:
-        values = {m - (n - 1) * s for n, m in pairs}
-        return values if len(values) == 1 else ()
+    """The values of v that all pairs of a window have in common."""
+    # ke = before + after + v leaves this much.
+    least, most = 1 - space.pads, space.widest
     low = max([n - m * s + 1 for n, m in pairs])
     high = min([n - (m - 1) * s for n, m in pairs])
     if not space.ceil_mode:
-        return range(high, low - 1, -1)
+        return range(min(high, most), max(low, least) - 1, -1)
     # A long kernel: one stride more. A short one (ke < s + before): v lies between 0 and s.
-    longer, short = range(low + s - 1, high + s), range(s + 1)
+    longer = range(max(low + s - 1, least), min(high + s - 1, most) + 1)
+    short = range(max(0, least), min(s, most) + 1)
     return chain(longer, (v for v in short if v not in longer))
 
 
-def _skews(space: Space, s: int, d: int, v: int) -> Iterator[int]:
+def _skews(space: Space, s: int, d: int, v: int) -> Iterable[int]:
     """The values of before - after in any mode of the space."""
-    yield 0
-    if space.same:
-        yield -1
     if not space.transposed:
-        return
+        return (0, -1) if space.same else (0,)
     # ke = 2*before + v - skew must lie within reach.
-    kernel = effective_kernel(space.kernel_size.last, d)
-    low = max(1, v - kernel)
-    high = min(space.top_skew(s, d), v - 1 + _most_padding(space, kernel))
-    extra = space.output_padding
-    if extra is None or len(space.modes) > space.free:
-        # Keras names the skew by the size that it keeps, so every one up to s - 1 may be meant.
-        yield from range(low, high + 1)
-    else:
-        yield from extra.between(low, high)
+    low, high = v - space.widest, v + space.pads
+    top = d if d > s and space.lax else s
+    numbers: Iterable[int] = range(max(low, 0), min(top, high))
+    # Keras names the skew by the size that it keeps, so every one up to s - 1 may be meant.
+    if space.output_padding is not None and len(space.modes) == space.free:
+        numbers = space.output_padding.between(max(low, 0), min(top, high) - 1)
+    return chain((-1,), numbers) if space.same else numbers
 
 
-def _of_segments(
-    space: Space, wide: tuple[Pair, ...], line: tuple[int, int, int], segments: list[Segment]
-) -> Part:
-    def make(wanted: Callable[[int, int], bool]) -> list[Run]:
-        runs: list[Run] = []
-        for segment in segments:
-            if wanted(segment[0][1], segment[0][3]):
-                runs += _cut_segment(space, wide, segment)
-        return runs
-
-    if space.ceil_mode or space.op == "avg_pool":
-        return Part.of(space.op, line, make(KINDS["all"]))  # only the cuts tell how many there are
-    total = sum([len(kernels) for _, kernels in segments])
-    return Part(space.op, line, total, make)
-
-
-def _segments(space: Space, wide: tuple[Pair, ...], line: Line) -> Iterator[Segment]:
-    """The kernels along a line that the question admits: one stretch, and the end that is flush."""
-    _s, d, v, skew, _ = line
-    # With one mode of free padding there is nothing to ask but the bounds.
-    plain = space.plain
-    if plain and not _free_skew(space, skew):
-        return
-    # The kernel at which before is 0 stands alone: more modes write it than its neighbours.
-    flush = v - skew - 1
-    if flush >= 0 and flush % d == 0 and (k := flush // d + 1) in space.kernel_size:
-        no_padding = space.padding is None or 0 in space.padding
-        if no_padding if plain else _masks(space, wide, line, k)[1]:
-            yield line, range(k, k + 1)
-    for kernels in _kernels(space, wide, line):
-        if kernels and (plain or _masks(space, wide, line, kernels[0])[1]):
-            yield line, kernels
-
-
-def _cut_segment(space: Space, wide: tuple[Pair, ...], segment: Segment) -> list[Run]:
-    """A stretch of kernels, cut where its marks change."""
-    line, kernels = segment
-    modes, allowed = _masks(space, wide, line, kernels[0])
+def _runs_on(space: Space, wide: tuple[Pair, ...], line: Line) -> list[Run]:
+    """The runs on one line, cut where their marks change."""
+    _, d, v, skew, factor = line
     runs: list[Run] = []
-    pieces = _cut(kernels, _cuts(space, wide, line, kernels)) if len(kernels) > 1 else (kernels,)
-    for piece in pieces:
-        _add_piece(runs, space, wide, line, piece, modes, allowed)
+    pairs = wide if factor == 1 else tuple([(n // factor, m) for n, m in wide])
+    shifted = misaligned(space.op, pairs, line)
+    base = v - skew - 1
+    known = space.lines[d].get(v - skew) if d in space.lines else None
+    parts = (known or _kernels(space, line))[1]
+    # The kernel at which before is 0 stands alone: more modes write it than its neighbours.
+    flush = base // d + 1 if base >= 0 and base % d == 0 else 0
+    if flush in space.kernel_size:
+        above = [part[1:] if part[0] == flush else part for part in parts]
+        parts = [range(flush, flush + 1), *above]
+    if space.fits:
+        longest = min([n for n, _ in wide])
+        halves = [(clip(part, 1, longest), clip(part, longest + 1, part.stop)) for part in parts]
+        parts = [half for both in halves for half in both]
+    for part in parts:
+        modes, allowed = _masks(space, wide, line, part[0]) if part else (0, 0)
+        if allowed:
+            cuts = _cuts(space, wide, line, part) if len(part) > 1 else []
+            for piece in _cut(part, cuts):
+                flags = flags_of(space.op, pairs, line, piece[0]) | shifted
+                _add_piece(runs, space, wide, line, piece, (flags, modes, allowed))
     return runs
 
 
@@ -535,39 +558,35 @@ def _masks(space: Space, wide: tuple[Pair, ...], line: Line, k: int) -> tuple[in
     return modes, allowed
 
 
-def _kernels(space: Space, wide: tuple[Pair, ...], line: Line) -> Iterator[range]:
-    """The kernels along a line for which `before` is a whole number above 0, within the bounds."""
+def _kernels(space: Space, line: Line) -> Kernels:
+    """The kernels along a line whose `before` is a whole number within the bounds."""
     _, d, v, skew, _ = line
     free = space.free and _free_skew(space, skew)
-    same = space.same and (skew in (0, -1))
+    same = space.same and skew in (0, -1)
     if not free and not same:
-        return
+        return 0, []
+    found: list[range] = []
     # ke = 2*before + v - skew, so d*(k - 1) = 2*before + base
     base = v - skew - 1
-    numbers = space.padding.parts if space.padding is not None else (None,)
-    half = space.half
-    for pads in numbers:
-        step, first = (1, 1) if pads is None else (pads.step, pads[0])
-        found = solve_congruence(d, base + 2 * first, 2 * step)
-        if found is None:
+    for pads in space.padding.parts if space.padding is not None else (None,):
+        step, first = (1, 0) if pads is None else (pads.step, pads[0])
+        solved = solve_congruence(d, base + 2 * first, 2 * step)
+        if solved is None:
             continue
-        residue, period = found
-        low = -(-(base + 2 * max(first, 1)) // d) + 1
+        residue, period = solved
+        low = -(-(base + 2 * first) // d) + 1
         if pads is None:
             # The default bound, before <= ke - 1. Keras's own rule keeps it too.
-            low = max(low, -(-(-base - 2 * space.bounds.margin) // d) + 1)
+            low = max(low, -((base + 2 * space.bounds.margin) // d) + 1)
         for part in space.kernel_size.parts:
             high = part[-1] if pads is None else (base + 2 * pads[-1]) // d + 1
             kernels = meet(clip(part, max(low, 1), high), residue + 1, period)
             # Keras's own rule never pads more than half.
-            parts = _halves(kernels, d, base) if half and (d > 1 or not same) else (kernels,)
-            if space.fits:
-                longest = min([n for n, _ in wide])
-                for each in parts:
-                    yield clip(each, 1, longest)
-                    yield clip(each, longest + 1, high)
-            else:
-                yield from parts
+            if space.half and (d > 1 or not same):
+                found += _halves(kernels, d, base)
+            elif kernels:
+                found.append(kernels)
+    return sum([len(kernels) for kernels in found]), found
 
 
 def _free_skew(space: Space, skew: int) -> bool:
@@ -577,15 +596,17 @@ def _free_skew(space: Space, skew: int) -> bool:
     return skew >= 0 and (extra is None or skew in extra)
 
 
-def _halves(kernels: range, d: int, base: int) -> Iterator[range]:
+def _halves(kernels: range, d: int, base: int) -> list[range]:
     """The kernels whose padding is at most half of them, apart by their parity."""
+    found = []
     for parity in (0, 1):
         part = meet(kernels, parity, 2)
         # From 2*before = d*(k - 1) - base, which is to be at most k - parity.
         if d > 1:
-            yield clip(part, 1, (base + d - parity) // (d - 1))
-        elif base + 1 >= parity:
-            yield part
+            part = clip(part, 1, (base + d - parity) // (d - 1))
+        if part and (d > 1 or base + 1 >= parity):
+            found.append(part)
+    return found
 
 
 def _cut(kernels: range, cuts: list[int] | None) -> Iterator[range]:
@@ -600,13 +621,13 @@ def _cut(kernels: range, cuts: list[int] | None) -> Iterator[range]:
         for k in kernels:
             yield range(k, k + 1)
         return
-    for cut in sorted(cuts):
+    first, last = kernels[0], kernels[-1]
+    for cut in sorted({cut for cut in cuts if first < cut <= last}):
         below = count_to(kernels, cut - 1)
-        if 0 < below < len(kernels):
+        if below:
             yield kernels[:below]
             kernels = kernels[below:]
-    if kernels:
-        yield kernels
+    yield kernels
 
 
 def _cuts(space: Space, wide: tuple[Pair, ...], line: Line, kernels: range) -> list[int] | None:
@@ -651,18 +672,16 @@ def _add_piece(
     wide: tuple[Pair, ...],
     line: Line,
     kernels: range,
-    modes: int,
-    allowed: int,
+    marks: tuple[int, int, int],
 ) -> None:
     """Add the runs of a piece whose marks are the same throughout, but for the checkerboard."""
-    s, d, _, _, factor = line
+    s, d, *_ = line
     k = kernels[0]
+    flags, modes, allowed = marks
     if space.ceil_mode:
         window = Window(effective_kernel(k, d), s, *_padding(line, k), True)
         if any(window.size(n) != m for n, m in wide):
             return
-    pairs = wide if factor == 1 else tuple([(n // factor, m) for n, m in wide])
-    flags = flags_of(space.op, pairs, line, k)
     if space.op == "avg_pool" and _padding(line, k) != (0, 0):
         # PyTorch counts the padding in its mean, Keras does not: one size, and two layers.
         runs += [
@@ -671,7 +690,7 @@ def _add_piece(
             if allowed & bits
         ]
     elif not space.transposed or (wide[0][0] == 1 and all(n == 1 for n, _ in wide)):
-        runs.append(Run(space, line, kernels, (flags, modes, allowed)))
+        runs.append(Run(space, line, kernels, marks))
     else:
         even = meet(kernels, 0, s) if gcd(s, d) == 1 else range(0)
         if even:
@@ -696,4 +715,4 @@ def _shuffles(space: Space, pairs: tuple[Pair, ...]) -> list[Part]:
     mask = sum({mode.bit for mode in space.modes})
     line = (1, 1, 1, 0, factor)
     marks = (flags_of(space.op, pairs, line, 1), mask, mask)
-    return [Part.of(space.op, (1, 1, factor), [Run(space, line, range(1, 2), marks)])]
+    return [Part.of(space, Run(space, line, range(1, 2), marks), pairs)]
