@@ -12,7 +12,10 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from deconvcalc.checkers import Verdict, recheck, verify
     from deconvcalc.errors import (
+        CheckError,
+        ConversionError,
         DeconvcalcError,
         DialectError,
         LayerError,
@@ -50,14 +53,18 @@ if TYPE_CHECKING:
     from deconvcalc.notation import parse
     from deconvcalc.sizemap import Progression, SizeMap
     from deconvcalc.solver import Answer, Answers, solve
+    from deconvcalc.translation import Conversion, convert
 
 __all__ = [
     "AdaptivePool",
     "Answer",
     "Answers",
     "AvgPool",
+    "CheckError",
     "Conv",
     "ConvTranspose",
+    "Conversion",
+    "ConversionError",
     "Crop",
     "DeconvcalcError",
     "Dense",
@@ -87,13 +94,19 @@ __all__ = [
     "ToSize",
     "Unfold",
     "Upsample",
+    "Verdict",
+    "convert",
     "parse",
+    "recheck",
     "solve",
+    "verify",
 ]
 
 _ROOMS = {
     **dict.fromkeys(("Answer", "Answers", "solve"), "solver"),
     **dict.fromkeys(("Progression", "SizeMap"), "sizemap"),
+    **dict.fromkeys(("Conversion", "convert"), "translation"),
+    **dict.fromkeys(("Verdict", "recheck", "verify"), "checkers"),
     "parse": "notation",
     **dict.fromkeys([name for name in __all__ if name.endswith("Error")], "errors"),
 }

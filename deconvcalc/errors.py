@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 __all__ = [
+    "CheckError",
+    "ConversionError",
     "DeconvcalcError",
     "DialectError",
     "LayerError",
@@ -61,6 +63,14 @@ class DialectError(DeconvcalcError):
 
 class QueryError(DeconvcalcError):
     """A question that cannot be asked, for example an empty range of strides."""
+
+
+class CheckError(DeconvcalcError):
+    """A check that cannot be made, for example of values that no reference knows."""
+
+
+class ConversionError(DeconvcalcError):
+    """A layer that no layers of a framework can be; the message says why."""
 
 
 class NotationError(DeconvcalcError):

@@ -506,7 +506,9 @@ def test_a_closed_pipe_is_no_fault() -> None:
 def test_an_interrupt_ends_without_a_traceback() -> None:
     """The process says that it has started by its first module; then it gets a Ctrl-C."""
     code = (
-        "import sys; from deconvcalc.cli import main; import deconvcalc.cli.solve;"
+        # A shell's background jobs ignore Ctrl-C, and so would their children.
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler);"
+        "from deconvcalc.cli import main; import deconvcalc.cli.solve;"
         "import deconvcalc.render.records; print('ready', flush=True); main()"
     )
     arguments = ["solve", "7", "--from", "4", "-k", "1..10**12", "--limit", "1000000"]

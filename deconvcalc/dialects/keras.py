@@ -56,5 +56,6 @@ KERAS = Dialect(
     },
     stride_with_dilation=False,
     pool_dilation=False,
+    channels_last=True,
     spell=_spell,
 )

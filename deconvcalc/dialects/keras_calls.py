@@ -163,6 +163,12 @@ def _adaptive(given: Given) -> Layer:
 _INTERPOLATIONS = ("nearest", "bilinear", "bicubic", "lanczos3", "lanczos5", "area")
 
 
+def _mode(word: str, nearest: str) -> str:
+    """The interpolation by PyTorch's name, or Keras's own where PyTorch computes another."""
+    known = {"nearest": nearest, "bilinear": "bilinear"}
+    return known.get(word, f"keras {word}")
+
+
 def _up_sampling(given: Given) -> Layer:
     mode = given.values.get("interpolation", "nearest")
     mode = mode.lower() if isinstance(mode, str) else mode
@@ -170,14 +176,17 @@ def _up_sampling(given: Given) -> Layer:
         words = ", ".join(map(repr, _INTERPOLATIONS))
         raise given.refuse("interpolation", f"must be one of {words}")
     factor = given.whole("size", 1) if given.axes == 1 else given.each("size", 1)
-    return Upsample(factor, mode=mode, axes=given.axes)
+    return Upsample(factor, mode=_mode(mode, "nearest"), axes=given.axes)
 
 
 def _resizing(given: Given) -> Layer:
     if given["crop_to_aspect_ratio"] and given["pad_to_aspect_ratio"]:
         raise given.refuse("pad_to_aspect_ratio", "and crop_to_aspect_ratio exclude each other")
     size = (given.whole("height", 1), given.whole("width", 1))
-    return Upsample(size=size, mode=given.word("interpolation", _INTERPOLATIONS), axes=2)
+    mode = _mode(given.word("interpolation", _INTERPOLATIONS), "nearest-exact")
+    others = ("crop_to_aspect_ratio", "pad_to_aspect_ratio", "antialias")
+    changed = [name for name in others if given[name]]
+    return Upsample(size=size, mode=" ".join([mode, *changed]), axes=2)
 
 
 def _center_crop(given: Given) -> Layer:

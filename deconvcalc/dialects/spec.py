@@ -154,10 +154,12 @@ class Dialect(Value):
         modes: for each operation of the solver, the ways to pad, the shortest to write first.
         stride_with_dilation: whether a layer may have both above 1 (on any axes).
         pool_dilation: whether a max pool may be dilated.
+        channels_last: whether the channels stand behind the sizes, or before them.
         spell: writes windows, one per axis, as the keyword arguments of a mode, without defaults.
     """
 
     __slots__ = (
+        "channels_last",
         "modes",
         "name",
         "pool_dilation",
@@ -173,6 +175,7 @@ class Dialect(Value):
         "modes",
         "stride_with_dilation",
         "pool_dilation",
+        "channels_last",
         "spell",
     )
     name: str
@@ -181,6 +184,7 @@ class Dialect(Value):
     modes: Mapping[str, tuple[Mode, ...]]
     stride_with_dilation: bool
     pool_dilation: bool
+    channels_last: bool
     spell: Callable[[str, tuple[Placed, ...], Mode], dict[str, Any]]
 
     def __init__(
@@ -192,11 +196,12 @@ class Dialect(Value):
         modes: Mapping[str, tuple[Mode, ...]],
         stride_with_dilation: bool,
         pool_dilation: bool,
+        channels_last: bool,
         spell: Callable[[str, tuple[Placed, ...], Mode], dict[str, Any]],
     ) -> None:
         self._set(name=name, title=title, prefixes=prefixes, modes=modes)
         self._set(stride_with_dilation=stride_with_dilation, pool_dilation=pool_dilation)
-        self._set(spell=spell)
+        self._set(channels_last=channels_last, spell=spell)
 
     @property
     def calls(self) -> Mapping[str, Call]:

@@ -49,5 +49,6 @@ TORCH = Dialect(
     },
     stride_with_dilation=True,
     pool_dilation=True,
+    channels_last=False,
     spell=_spell,
 )

@@ -177,6 +177,8 @@ class Pad(Layer):
             mode=read.word("mode", mode, PAD_MODES),
             value=nan if isnan(number) else number,  # one nan, which is equal to itself
         )
+        if mode != "constant":
+            self._set(value=0.0)
         self._finish(read.axes)
 
     def _formula(self, pick: Callable[[Any], Any]) -> Formula:

@@ -182,6 +182,14 @@ class Answer:
             sizes = [self._inputs(axis) for axis in range(len(self._query.targets))]
         return tuple(sizes) if self.axes else sizes[0]
 
+    @property
+    def some_source(self) -> Any:
+        """The input size, or the smallest of those that give the target."""
+        source = self.source
+        sizes = source if isinstance(source, tuple) else (source,)
+        first = tuple([size if isinstance(size, int) else size.start for size in sizes])
+        return first if isinstance(source, tuple) else first[0]
+
     def _inputs(self, axis: int) -> Progression:
         place = self._order[axis]
         sources: tuple[Progression, ...] = self._pick[place][0].sources
@@ -236,6 +244,28 @@ class Answer:
                 ceil_mode = {"ceil_mode": True} if self.ceil_mode else {}
                 return owner.spell(self.op, windows, mode) | ceil_mode
         return None
+
+    def code(self, dialect: str = "torch", channels: tuple[int, int] | None = None) -> str:
+        """Lines to paste that make `layer` in a framework: they give this size and these values.
+
+        Args:
+            dialect: "torch" or "keras".
+            channels: how many go in and come out. Without them the code sets both to 1, by name.
+
+        Raises:
+            ConversionError: no layers of the framework give these numbers.
+
+        >>> from deconvcalc import solve
+        >>> print(solve(7, source=4)[0].code("keras", channels=(64, 32)))
+        import keras
+        <BLANKLINE>
+        layer = keras.layers.Conv2DTranspose(
+            32, kernel_size=3, strides=2, padding="same", output_padding=0
+        )
+        """
+        from deconvcalc.translation import convert
+
+        return convert(self.layers, to=dialect, size=self.some_source).code(channels)
 
     @cached_property
     def layers(self) -> tuple[Layer, ...]:

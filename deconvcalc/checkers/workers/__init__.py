@@ -1,0 +1,1 @@
+"""What runs inside the processes of the frameworks, one module for each."""

@@ -1,0 +1,163 @@
+"""Weights: the shapes that a layer has, and the arrays of a framework that do the same.
+
+The library's own layout is that of PyTorch: a convolution has (out, in/groups, *kernel), a
+transposed one (in, out/groups, *kernel).
+"""
+
+from __future__ import annotations
+
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+from deconvcalc.layers import (
+    Conv,
+    ConvTranspose,
+    Dense,
+    DepthwiseConv,
+    Fold,
+    Layer,
+    PixelShuffle,
+    PixelUnshuffle,
+    Unfold,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    import numpy as np
+
+    from deconvcalc.translation.steps import Weight
+
+__all__ = [
+    "CHANGES",
+    "carried",
+    "channels_of",
+    "known_channels",
+    "per_axis",
+    "weight_shapes",
+]
+
+
+def per_axis(value: Any, axes: int) -> tuple[Any, ...]:
+    """A field's value for each axis."""
+    return value if isinstance(value, tuple) else (value,) * axes
+
+
+def channels_of(layer: Layer, channels: tuple[int, int], axes: int) -> tuple[int, int]:
+    """How many channels go in and come out of a layer that is offered so many.
+
+    What the layer fixes counts; groups multiply what is offered; what has no weights keeps them,
+    but for the layers that make sizes of channels, and channels of sizes.
+    """
+    inputs, outputs = channels
+    if isinstance(layer, DepthwiseConv):
+        return inputs, layer.out_channels or inputs * layer.multiplier
+    if isinstance(layer, (Conv, ConvTranspose)):
+        groups = layer.groups
+        return layer.in_channels or inputs * groups, layer.out_channels or outputs * groups
+    if isinstance(layer, PixelShuffle):
+        block = prod(per_axis(layer.factor, axes))
+        return inputs, inputs * block if isinstance(layer, PixelUnshuffle) else inputs // block
+    if isinstance(layer, (Fold, Unfold)):
+        window = prod(per_axis(layer.kernel_size, axes))
+        if isinstance(layer, Fold):
+            return inputs, inputs // prod(per_axis(layer.kernel_size, len(layer.size)))
+        return inputs, inputs * window
+    return inputs, inputs
+
+
+def known_channels(layers: tuple[Layer, ...]) -> tuple[tuple[int, int] | None, int]:
+    """The channels that the first layer with weights says, if it does, and its groups."""
+    for layer in layers:
+        if isinstance(layer, (Conv, ConvTranspose)):
+            both = layer.in_channels, layer.out_channels
+            known = None if both[0] is None or both[1] is None else (both[0], both[1])
+            return known, layer.groups
+    return None, 1
+
+
+def weight_shapes(
+    layer: Layer, sizes: tuple[int, ...], channels: tuple[int, int]
+) -> dict[str, tuple[int, ...]]:
+    """The shapes of a layer's arrays, by name; empty where it has none.
+
+    Args:
+        layer: any layer.
+        sizes: its input sizes.
+        channels: its inputs and outputs, as `channels_of` gives them.
+    """
+    if isinstance(layer, Dense):
+        shapes = {"kernel": (layer.out_features, layer.in_features or sizes[-1])}
+        return shapes | ({"bias": (layer.out_features,)} if layer.bias else {})
+    if not isinstance(layer, (Conv, ConvTranspose)):
+        return {}
+    kernel = per_axis(layer.kernel_size, len(sizes))
+    inputs, outputs = channels
+    if isinstance(layer, DepthwiseConv):
+        made = {"kernel": (inputs * layer.multiplier, 1, *kernel)}
+        if layer.out_channels is not None:
+            made["pointwise"] = (outputs, inputs * layer.multiplier, *(1 for _ in kernel))
+    elif isinstance(layer, Conv):
+        made = {"kernel": (outputs, inputs // layer.groups, *kernel)}
+    else:
+        made = {"kernel": (inputs, outputs // layer.groups, *kernel)}
+    return made | ({"bias": (outputs,)} if layer.bias else {})
+
+
+def carried(weight: Weight, arrays: Mapping[str, np.ndarray]) -> np.ndarray:
+    """The framework's array, from the layer's own."""
+    array = arrays[weight.name]
+    for name, argument in weight.changes:
+        array = CHANGES[name](array, argument)
+    return array
+
+
+def _zero_taps(kernel: np.ndarray, sides: Any) -> np.ndarray:
+    """More taps before and after, all zero."""
+    import numpy as np
+
+    return np.pad(kernel, ((0, 0), (0, 0), *sides))
+
+
+def _spread(kernel: np.ndarray, dilation: tuple[int, ...]) -> np.ndarray:
+    """A dilated kernel written out, with zeros between its taps."""
+    import numpy as np
+
+    spans = [d * (k - 1) + 1 for d, k in zip(dilation, kernel.shape[2:], strict=True)]
+    wide = np.zeros((*kernel.shape[:2], *spans), kernel.dtype)
+    places: tuple[slice, ...] = tuple([slice(None, None, d) for d in dilation])
+    wide[(slice(None), slice(None), *places)] = kernel
+    return wide
+
+
+def _ungroup(kernel: np.ndarray, groups: int) -> np.ndarray:
+    """A transposed kernel of several groups as one of a single group: blocks on a diagonal."""
+    import numpy as np
+
+    inputs, outputs = kernel.shape[0] // groups, kernel.shape[1]
+    whole = np.zeros((kernel.shape[0], outputs * groups, *kernel.shape[2:]), kernel.dtype)
+    for group in range(groups):
+        rows = slice(group * inputs, (group + 1) * inputs)
+        whole[rows, group * outputs : (group + 1) * outputs] = kernel[rows]
+    return whole
+
+
+def _last(kernel: np.ndarray, _argument: object) -> np.ndarray:
+    """(a, b, *kernel) as Keras lays it out: (*kernel, b, a)."""
+    return kernel.transpose(*range(2, kernel.ndim), 1, 0)
+
+
+def _depthwise(kernel: np.ndarray, multiplier: int) -> np.ndarray:
+    """(in*multiplier, 1, *kernel) as Keras lays it out: (*kernel, in, multiplier)."""
+    apart = kernel.reshape(-1, multiplier, *kernel.shape[2:])
+    return apart.transpose(*range(2, apart.ndim), 0, 1)
+
+
+CHANGES: dict[str, Callable[[np.ndarray, Any], np.ndarray]] = {
+    "zero_taps": _zero_taps,
+    "spread": _spread,
+    "ungroup": _ungroup,
+    "last": _last,
+    "depthwise": _depthwise,
+}
+"""Changes of a kernel by name; those of its taps come before those of its layout."""
