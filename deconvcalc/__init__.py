@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from deconvcalc.checkers import Verdict, recheck, verify
+    from deconvcalc.checkers.confirming import recheck, verify
+    from deconvcalc.checkers.verdict import Verdict
     from deconvcalc.errors import (
         CheckError,
         ConversionError,
@@ -106,7 +107,8 @@ _ROOMS = {
     **dict.fromkeys(("Answer", "Answers", "solve"), "solver"),
     **dict.fromkeys(("Progression", "SizeMap"), "sizemap"),
     **dict.fromkeys(("Conversion", "convert"), "translation"),
-    **dict.fromkeys(("Verdict", "recheck", "verify"), "checkers"),
+    **dict.fromkeys(("recheck", "verify"), "checkers.confirming"),
+    "Verdict": "checkers.verdict",
     "parse": "notation",
     **dict.fromkeys([name for name in __all__ if name.endswith("Error")], "errors"),
 }
