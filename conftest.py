@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import difflib
+from unittest import SkipTest
 
 from sybil import Example, Sybil
 from sybil.document import PythonDocStringDocument
 from sybil.parsers.myst import CodeBlockParser, PythonCodeBlockParser
 from sybil.parsers.rest import DocTestParser
 
-from docs.console import session
+from docs.console import comparable, missing, session
 
 
 def check_console(example: Example) -> str | None:
     """Type the commands of a ```console block again; the block must read the same."""
     written = example.parsed.rstrip("\n")
+    if absent := missing(written):
+        raise SkipTest(f"{', '.join(absent)} not installed")
     printed = session(written)
-    if written == printed:
+    if comparable(written) == comparable(printed):
         return None
     lines = difflib.unified_diff(
         written.splitlines(), printed.splitlines(), "written", "printed", lineterm=""

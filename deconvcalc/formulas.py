@@ -133,9 +133,11 @@ class Window(Formula):
     @property
     def text(self) -> str:  # type: ignore[override]  # depends on ceil_mode
         """The formula in the field's letters."""
-        if self.ceil_mode:
-            return "floor((n + before + s - 1 + min(s + after - ke, 0)) / s)"
-        return self.text_of_floor
+        if not self.ceil_mode:
+            return self.text_of_floor
+        if self.after < 0:
+            return "floor((n + before + after + s - 1 + min(s - ke, 0)) / s)"
+        return "floor((n + before + s - 1 + min(s + after - ke, 0)) / s)"
 
     def letters(self) -> dict[str, Any]:
         """What the letters of `text` stand for."""
@@ -143,8 +145,10 @@ class Window(Formula):
 
     def _span(self, n: Size) -> Size:
         if self.ceil_mode:
-            overhang = smin(self.stride + self.after - self.kernel, 0)
-            return n + self.before + self.stride - 1 + overhang
+            # No window starts on what is cropped at the end.
+            crop, pad = smin(self.after, 0), smax(self.after, 0)
+            overhang = smin(self.stride + pad - self.kernel, 0)
+            return n + self.before + crop + self.stride - 1 + overhang
         return n + self.before + self.after - self.kernel
 
     def size(self, n: Size) -> Size:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 import shlex
+from importlib.util import find_spec
 
 from click.testing import CliRunner
 
@@ -27,6 +29,26 @@ def session(block: str) -> str:
         output, exit_code = run(arguments)
         lines.extend(output.splitlines())
     return "\n".join(lines)
+
+
+def missing(block: str) -> list[str]:
+    """The frameworks that the commands of a block ask for and that are not installed."""
+    modules = {"torch": ("torch",), "keras": ("keras", "tensorflow")}
+    asked = set()
+    for command in (line for line in block.splitlines() if line.startswith("$ deconvcalc")):
+        words = shlex.split(command)
+        named = [words[i + 1] for i, word in enumerate(words) if word in ("--with", "--verify")]
+        if words[1] == "checkers" or (words[1] == "verify" and not named):
+            named = ["torch,keras"]
+        asked |= {name for names in named for name in names.split(",")}
+    needed = {module for name in asked for module in modules.get(name, ())}
+    return sorted(module for module in needed if find_spec(module) is None)
+
+
+def comparable(text: str) -> str:
+    """A session without what differs from machine to machine: rounding errors, Python's version."""
+    text = re.sub(r"\b\d\.\de-\d\d\b", "x.xe-xx", text)
+    return re.sub(r"python 3\.\d+\.\d+", "python 3", text)
 
 
 def run(arguments: list[str]) -> tuple[str, int]:

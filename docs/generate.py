@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import click
 
 from deconvcalc.cli import main as cli
-from docs.console import session
+from docs.console import comparable, missing, session
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,8 +29,8 @@ width, without colour.
 
 | exit code | meaning |
 |---|---|
-| 0 | an answer |
-| 1 | no answer |
+| 0 | an answer, or all checks hold |
+| 1 | no answer, a check that fails, or an input that a layer refuses |
 | 2 | wrong usage, or input that cannot be read |
 | 3 | a framework that was asked for is missing or broken |
 """
@@ -61,7 +61,15 @@ def generated() -> dict[Path, str]:
 def refilled(path: Path) -> str:
     """A written page, each of its ```console blocks filled in anew."""
     text = path.read_text(encoding="utf-8")
-    return CONSOLE.sub(lambda block: session(block[0]) + "\n", text)
+    return CONSOLE.sub(lambda block: _again(block[0]), text)
+
+
+def _again(block: str) -> str:
+    """A block as it reads now; as it is where nothing but rounding differs, or cannot be run."""
+    if missing(block):
+        return block
+    printed = session(block) + "\n"
+    return block if comparable(printed) == comparable(block) else printed
 
 
 def command_line() -> str:

@@ -436,9 +436,8 @@ def rules_of(layer: dc.Layer) -> list[Any]:
 def is_agreed(layer: dc.Layer, sizes: tuple[int, ...]) -> bool:
     """Whether the size formulas mean the same as the values.
 
-    Two corners are apart. With ceil_mode, the formula lets a window start on elements that negative
-    padding has cropped. And it lets a circle be padded by more than a crop on the other side has
-    left, where PyTorch 2.13 raises an error or repeats elements that were cropped.
+    A circle may be padded by more than a crop on the other side has left: PyTorch 2.13 gives such
+    sizes, with an error or with values that were cropped.
     """
     mode = getattr(layer, "mode", getattr(layer, "padding_mode", None))
     for axis, n in enumerate(sizes):
@@ -446,8 +445,6 @@ def is_agreed(layer: dc.Layer, sizes: tuple[int, ...]) -> bool:
         rule = rules[axis if len(rules) > 1 else 0]
         if not isinstance(rule, Explicit):
             continue
-        if getattr(layer, "ceil_mode", False) and rule.after < 0:
-            return False
         low, high = min(rule.before, rule.after), max(rule.before, rule.after)
         if mode == "circular" and high > n + min(low, 0):
             return False

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from deconvcalc.checkers.names import CHECKERS, read_names
 from deconvcalc.checkers.problem import Placed, Problem, adjoint
 from deconvcalc.checkers.process import Worker, WorkerError
 from deconvcalc.checkers.verdict import TOLERANCE, Verdict
@@ -15,6 +16,7 @@ from deconvcalc.errors import CheckError, QueryError
 from deconvcalc.layers import Layer
 from deconvcalc.translation import Conversion, convert
 from deconvcalc.translation.code import call_text
+from deconvcalc.values import Value
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -23,15 +25,7 @@ if TYPE_CHECKING:
 
     Array = NDArray[Any]
 
-__all__ = ["CHECKERS", "confirm", "recheck", "start", "verify", "worker"]
-
-CHECKERS: dict[str, str | None] = {
-    "numpy": None,
-    "torch": "torch",
-    "keras": "keras",
-    "keras[torch]": "keras",
-}
-"""By the name of a checker, the dialect of its layers; the reference has none."""
+__all__ = ["Status", "confirm", "recheck", "start", "status", "verify", "worker"]
 
 _WORKERS: dict[str, Worker] = {}
 
@@ -50,28 +44,45 @@ def start(names: Iterable[str]) -> None:
             worker(name).start()
 
 
-def read_names(checkers: str | Sequence[str]) -> tuple[str, ...]:
-    """The names of checkers, from a sequence or a text such as "torch,keras".
+class Status(Value):
+    """Whether a checker can be used here.
 
-    Raises:
-        QueryError: an unknown name, or none at all.
-        TypeError: something else.
+    Attributes:
+        name: of the checker.
+        state: "ready"; "missing" where its framework is not installed, "broken" where it does not
+            load; or what happened to its process.
+        versions: of the framework, its backend, numpy and Python.
+        reason: where it is not ready, why.
+        hint: the way out, for a missing framework the install command.
     """
-    names = checkers.split(",") if isinstance(checkers, str) else list(checkers)
-    if not all(isinstance(name, str) for name in names):
-        raise TypeError(f"checkers must be names, not {checkers!r}")
-    names = [name.strip() for name in names]
-    for name in names:
-        if name not in CHECKERS:
-            known = ", ".join(CHECKERS)
-            raise QueryError(
-                f"unknown checker {name!r}", rule="checkers", hint=f"Known are: {known}."
-            )
-    if not names:
-        raise QueryError(
-            "no checker is named", rule="checkers", hint=f"Known are: {', '.join(CHECKERS)}."
-        )
-    return tuple(dict.fromkeys(names))
+
+    __slots__ = _fields = ("name", "state", "versions", "reason", "hint")
+    name: str
+    state: str
+    versions: dict[str, str]
+    reason: str | None
+    hint: str | None
+
+    def __init__(self, **fields: Any) -> None:
+        self._set(**dict.fromkeys(self._fields) | {"versions": {}} | fields)
+
+    __hash__ = None  # type: ignore[assignment]  # versions are a dict
+
+
+def status(name: str) -> Status:
+    """Load a checker's framework in its process, and say whether it can be used."""
+    if CHECKERS[name] is None:
+        return Status(name=name, state="ready", versions=_own_versions())
+    try:
+        return Status(name=name, state="ready", versions=worker(name).versions)
+    except WorkerError as error:
+        return Status(name=name, state=error.kind, reason=error.message, hint=error.hint)
+
+
+def _own_versions() -> dict[str, str]:
+    import sys
+
+    return {"numpy": np.__version__, "python": sys.version.split()[0]}
 
 
 def verify(
@@ -262,9 +273,7 @@ def _weights_there(problem: Problem) -> Array:
 
 def _by_loops(problem: Problem, facts: dict[str, Any]) -> None:
     """The loops against the arithmetic: sizes, and a convolution against its transpose."""
-    import sys
-
-    facts["versions"] = {"numpy": np.__version__, "python": sys.version.split()[0]}
+    facts["versions"] = _own_versions()
     _compare(problem.reference, problem, facts)
     one = problem.placed[0]
     transpose = adjoint(one) if len(problem.placed) == 1 else None

@@ -715,7 +715,11 @@ def _fold(layer: Fold, x: Array) -> Array:
 
 def _identity(layer: Identity, x: Array) -> Array:
     if layer.name.lower() != "identity":
-        raise CheckError(f"only sizes are known for {layer}", rule="name", hint="It has no values.")
+        raise CheckError(
+            f"only the sizes of {layer.name} are known here: there are no values to compare",
+            rule="name",
+            hint="It leaves sizes alone.",
+        )
     if prod(x.shape[1:]) < layer.least_elements:
         raise CheckError(f"{layer} needs {layer.least_elements} elements")
     return x

@@ -15,6 +15,8 @@ __all__ = ["main"]
 VERBS = {
     "size": "The output size of a layer, and the arithmetic that gives it.",
     "solve": "All layers that turn one size into another, best first.",
+    "verify": "Real layers confirm a size and the values.",
+    "checkers": "Which frameworks are here, their versions, and why one is not.",
 }
 """The verbs and what they do; a verb's module is imported when it is used."""
 

@@ -14,7 +14,19 @@ from deconvcalc.values import LARGEST
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["BOUND", "FORMAT", "SIZE", "BoundType", "SizeType", "Verb", "exit_2", "wants_rich"]
+__all__ = [
+    "BOUND",
+    "CHANNELS",
+    "CHECKERS",
+    "FORMAT",
+    "SIZE",
+    "BoundType",
+    "SizeType",
+    "Verb",
+    "exit_2",
+    "wants_rich",
+    "working",
+]
 
 _NUMBER = re.compile(r"(\d{1,30})(?:(\*\*|e)(\d{1,3}))?", re.ASCII)
 
@@ -114,6 +126,47 @@ class BoundType(click.ParamType[Any]):
         return range(low, high + 1)
 
 
+class ChannelsType(click.ParamType[Any]):
+    """Channels in and out: 64:32."""
+
+    name = "in:out"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[int, int]:
+        """Read two counts of at least 1."""
+        if not isinstance(value, str):
+            return value  # type: ignore[no-any-return]  # read already
+
+        def fail(message: str) -> Any:
+            self.fail(f"{value[:40]!r}: {message}. Write 64:32 for 64 in and 32 out.", param, ctx)
+
+        parts = value.split(":")
+        if len(parts) != 2:
+            fail("two counts are needed")
+        counts = [_number(part.strip(), fail) for part in parts]
+        if min(counts) < 1:
+            fail("a count is at least 1")
+        return counts[0], counts[1]
+
+
+class CheckersType(click.ParamType[Any]):
+    """Names of checkers: torch,keras."""
+
+    name = "names"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, ...]:
+        """Read names that are known."""
+        from deconvcalc.checkers.names import read_names
+
+        try:
+            return read_names(value)
+        except DeconvcalcError as error:
+            self.fail(f"{error.message}. {error.hint}", param, ctx)
+
+
 class Verb(click.Command):
     """A command that takes -7 for a negative size, not for an option."""
 
@@ -130,6 +183,8 @@ class Verb(click.Command):
 
 SIZE = SizeType()
 BOUND = BoundType()
+CHANNELS = ChannelsType()
+CHECKERS = CheckersType()
 FORMAT = click.Choice(["table", "json", "csv", "markdown"])
 
 
@@ -152,3 +207,17 @@ def wants_rich() -> bool:
     import sys
 
     return sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+
+
+@contextmanager
+def working(what: str) -> Iterator[None]:
+    """Say on stderr that something takes its time, if that is a terminal."""
+    import sys
+
+    if not sys.stderr.isatty():
+        yield
+        return
+    from rich.console import Console
+
+    with Console(stderr=True).status(f"{what} ..."):
+        yield

@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from deconvcalc.cli.arguments import BOUND, FORMAT, SIZE, BoundType, Verb, exit_2, wants_rich
+from deconvcalc.cli.arguments import (
+    BOUND,
+    CHANNELS,
+    CHECKERS,
+    FORMAT,
+    SIZE,
+    BoundType,
+    Verb,
+    exit_2,
+    wants_rich,
+)
 
 if TYPE_CHECKING:
     from deconvcalc.solver import Answers
@@ -51,9 +61,25 @@ OPS = ["conv-transpose", "conv", "max-pool", "avg-pool", "resize-conv", "pixel-s
     "--limit", type=click.IntRange(min=1), help="How many to show. Default: 10 in tables."
 )
 @click.option("--all", "everything", is_flag=True, help="Show all answers.")
+@click.option("--verify", "checkers", type=CHECKERS, help="Let real layers confirm every answer.")
+@click.option(
+    "--code",
+    "framework",
+    type=click.Choice(["torch", "keras"]),
+    help="Print lines to paste instead, by default of the first answer alone.",
+)
+@click.option("--channels", type=CHANNELS, help="For --code and --verify.")
 @click.option("--format", "form", type=FORMAT, default="table", show_default=True)
 def command(
-    target: Any, source: Any, limit: int | None, everything: bool, form: str, **question: Any
+    target: Any,
+    source: Any,
+    limit: int | None,
+    everything: bool,
+    checkers: tuple[str, ...] | None,
+    framework: str | None,
+    channels: tuple[int, int] | None,
+    form: str,
+    **question: Any,
 ) -> None:
     r"""All layers that turn one size into another, best first.
 
@@ -65,22 +91,33 @@ def command(
     deconvcalc solve 60 -k 6 -s 2               finds the input
     deconvcalc solve 7x14 --from 4x7
     deconvcalc solve 14 --from 28 --op conv --dialect keras
+    deconvcalc solve 7 --from 4 --code keras --channels 64:32
+    deconvcalc solve 60 --from 28 -k 6 -s 2 --verify torch,keras
 
-    Exit code: 0 with an answer, 1 without, 2 for a question that makes no sense.
+    Exit code: 0 with an answer, 1 without or if a check fails, 2 for a question that makes no
+    sense, 3 if a framework that was asked for is missing or broken.
     """
     from deconvcalc.solver import solve
 
     if everything and limit is not None:
         raise click.UsageError("--all and --limit contradict each other: give one of them.")
+    if channels and not (checkers or framework):
+        raise click.UsageError("--channels is for --code and --verify: give one of them.")
     question["op"] = question["op"].replace("-", "_")
+    code = 0
     with exit_2():
         answers = solve(target, source=source, **question)
         if limit is None and not everything and form in ("table", "markdown"):
-            limit = 10
+            limit = 1 if framework else 10
         _check_amount(answers, limit)
-        _show(answers, limit, form)
-    if not answers:
-        sys.exit(1)
+        if answers and (checkers or framework):
+            from deconvcalc.cli.confirm import show
+
+            code = show(answers, limit, form, checkers, framework, channels)
+        else:
+            _show(answers, limit, form)
+    if not answers or code:
+        sys.exit(code or 1)
 
 
 def _check_amount(answers: Answers, limit: int | None) -> None:
@@ -109,6 +146,8 @@ def _show(answers: Answers, limit: int | None, form: str) -> None:
         elif form == "csv":
             click.echo("\n".join(records.csv_lines(answers, limit)))
         else:
-            click.echo(records.markdown(answers, limit))
+            from deconvcalc.render.sheet import sheet
+
+            click.echo(records.markdown(sheet(answers, limit)))
         if form == "csv" and not answers:
             click.echo(f"no answer: {answers.reason.text}", err=True)

@@ -5,6 +5,7 @@ Sources: the signatures and "Shape" sections of `torch.nn`, and forward passes o
 
 from __future__ import annotations
 
+from math import inf
 from typing import Any
 
 from deconvcalc.dialects.spec import REQUIRED, Call, Given, calls
@@ -152,7 +153,7 @@ def _lp_pool(given: Given) -> Layer:
         norm=given["norm_type"],
         stride=kernel if stride is None else given.each("stride", 1, single=True),
         ceil_mode=given.flag("ceil_mode"),
-        must_fit=given.axes == 3,
+        must_fit=given.axes == 3 and abs(given["norm_type"]) != inf,  # that is a max pool
         axes=given.axes,
     )
 

@@ -5,19 +5,36 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
+    from deconvcalc.checkers.confirming import Status
+    from deconvcalc.checkers.verdict import Verdict
     from deconvcalc.derivation import Derivation
+    from deconvcalc.render.sheet import Sheet
     from deconvcalc.solver.answers import Answers
 
-__all__ = ["csv_lines", "document", "json_text", "markdown", "size_document", "size_text"]
+__all__ = [
+    "checkers_text",
+    "csv_lines",
+    "document",
+    "json_text",
+    "markdown",
+    "size_document",
+    "size_text",
+    "verdicts_text",
+]
 
 SCHEMA = 1
 """The version of the JSON documents; it grows when a field changes its meaning or goes."""
 
 
-def document(answers: Answers, limit: int | None = None) -> dict[str, Any]:
-    """The question, whether all answers are known, how many there are, and the answers."""
+def document(
+    answers: Answers, limit: int | None = None, more: Sequence[dict[str, Any]] = ()
+) -> dict[str, Any]:
+    """The question, whether all answers are known, how many there are, and the answers.
+
+    `more` has further fields for each of them.
+    """
     query = answers.query
     result: dict[str, Any] = {
         "schema": SCHEMA,
@@ -30,11 +47,20 @@ def document(answers: Answers, limit: int | None = None) -> dict[str, Any]:
         },
         "complete": answers.complete,
         "count": answers.total,
-        "answers": (answers if limit is None else answers[:limit]).to_records(),
+        "answers": _records(answers, limit, more),
     }
     if not answers:
         result["reason"] = answers.reason.to_record()
     return result
+
+
+def _records(
+    answers: Answers, limit: int | None, more: Sequence[dict[str, Any]]
+) -> list[dict[str, Any]]:
+    records = (answers if limit is None else answers[:limit]).to_records()
+    if more:
+        records = [one | other for one, other in zip(records, more, strict=True)]
+    return records
 
 
 def _source(answers: Answers) -> Any:
@@ -93,12 +119,14 @@ def json_text(value: dict[str, Any]) -> str:
     return head.replace('"answers": []', f'"answers": [\n{lines}\n  ]', 1)
 
 
-def csv_lines(answers: Answers, limit: int | None = None) -> Iterator[str]:
-    """A line of names, and a line for each answer."""
+def csv_lines(
+    answers: Answers, limit: int | None = None, more: Sequence[dict[str, Any]] = ()
+) -> Iterator[str]:
+    """A line of names, and a line for each answer, with further fields from `more`."""
     import csv
     from io import StringIO
 
-    records = (answers if limit is None else answers[:limit]).to_records()
+    records = _records(answers, limit, more)
     names = list(dict.fromkeys([name for record in records for name in record]))
     buffer = StringIO()
     writer = csv.DictWriter(buffer, names or ["op"], lineterminator="\n")
@@ -119,14 +147,63 @@ def _cell(value: Any, name: str = "") -> Any:
     return (" " if name == "taps" else "x").join(map(str, value))
 
 
-def markdown(answers: Answers, limit: int | None) -> str:
-    """The table as Markdown."""
-    from deconvcalc.render.sheet import sheet
-
-    made = sheet(answers, limit)
+def markdown(made: Sheet) -> str:
+    """A table as Markdown."""
     lines = [f"**{made.title}**", ""]
     for row in (made.columns, ["---"] * len(made.columns), *made.rows) if made.rows else ():
         cells = [cell.replace("|", "\\|") for cell in row]
         lines.append(f"| {' | '.join(cells)} |")
     lines += [""] if made.rows else []
     return "\n".join(lines + [f"- {label}: {text}" for label, text in [*made.hints, *made.legend]])
+
+
+def verdicts_text(
+    layer: str, size: Any, result: Any, verdicts: Sequence[Verdict], form: str
+) -> str:
+    """The verdicts on one layer as JSON, CSV (a line a checker) or Markdown."""
+    if form == "markdown":
+        from deconvcalc.render.verdicts import table
+
+        return markdown(table(layer, size, result, verdicts))
+    rows = [verdict.to_record() for verdict in verdicts]
+    if form == "csv":
+        return _csv(rows)
+    return json_text(
+        {
+            "schema": SCHEMA,
+            "layer": layer,
+            "input_size": list(size) if isinstance(size, tuple) else size,
+            "output_size": list(result) if isinstance(result, tuple) else result,
+            "ok": all(verdict.ok for verdict in verdicts),
+            "verdicts": rows,
+        }
+    )
+
+
+def checkers_text(found: Sequence[Status], form: str) -> str:
+    """The checkers as JSON, CSV (a line a checker) or Markdown."""
+    if form == "markdown":
+        from deconvcalc.render.verdicts import checkers_table
+
+        return markdown(checkers_table(found))
+    names = ("name", "state", "versions", "reason", "hint")
+    rows = [{name: getattr(one, name) for name in names} for one in found]
+    return _csv(rows) if form == "csv" else json_text({"schema": SCHEMA, "checkers": rows})
+
+
+def _csv(rows: Sequence[dict[str, Any]]) -> str:
+    """Rows with the same names; what has parts of its own is written as JSON writes it."""
+    import csv
+    import json
+    from io import StringIO
+
+    buffer = StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(rows[0])
+    for row in rows:
+        cells = [
+            json.dumps(value) if isinstance(value, (dict, list, bool)) else value
+            for value in row.values()
+        ]
+        writer.writerow(cells)
+    return buffer.getvalue().rstrip("\n")

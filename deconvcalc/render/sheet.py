@@ -9,6 +9,8 @@ from deconvcalc.solver.answers import Answer, Answers, written
 from deconvcalc.values import field_name
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from deconvcalc.solver.reasons import Reason
 
 __all__ = ["Sheet", "op_title", "reason_lines", "sheet", "shown_size"]
@@ -87,19 +89,22 @@ def _shown(value: Any) -> str:
     return str(value)
 
 
-def sheet(answers: Answers, limit: int | None = ROWS) -> Sheet:
-    """The table of the first `limit` answers (None: all of them)."""
+def sheet(
+    answers: Answers,
+    limit: int | None = ROWS,
+    more: Sequence[tuple[str, Sequence[str]]] = (),
+) -> Sheet:
+    """The table of the first `limit` answers (None: all of them), with further columns."""
     made = Sheet(f"{_question(answers)}: {_counted(answers)}")
     if not answers:
         made.hints = reason_lines(answers.reason)
         return made
     shown = list(answers if limit is None else answers[:limit])
     columns = _columns(answers, shown)
-    made.columns = list(columns)
+    made.columns = [*columns, *[name for name, _ in more]]
     for number, answer in enumerate(shown, 1):
-        made.rows.append(
-            [str(number) if name == "#" else read(answer) for name, read in columns.items()]
-        )
+        row = [str(number) if name == "#" else read(answer) for name, read in columns.items()]
+        made.rows.append(row + [cells[number - 1] for _, cells in more])
     made.legend = [(name, _MEANINGS[name]) for name in columns if name in _MEANINGS]
     for dialect in DIALECTS.values():
         if dialect.title in columns:
@@ -109,7 +114,7 @@ def sheet(answers: Answers, limit: int | None = ROWS) -> Sheet:
                     "how it is written there; - where no single layer has these numbers",
                 )
             )
-    notes = {note for row in made.rows for note in row[-1].split(", ")}
+    notes = {note for answer in shown for note in _notes(answer)}
     made.legend += [(note, text) for note, text in _NOTES.items() if note in notes]
     made.hints = list(_hints(answers, shown))
     return made
@@ -213,6 +218,8 @@ def _hints(answers: Answers, shown: list[Answer]) -> Any:
     rest = answers.total - len(shown)
     if rest > 0:
         yield "more", f"{rest:,} further layers: --all, or --limit N"
+    yield "code", "--code torch, or --code keras"
+    yield "confirm", "--verify torch,keras"
 
 
 def _without_checkerboard(answers: Answers) -> str:

@@ -17,14 +17,19 @@ if TYPE_CHECKING:
 
     from deconvcalc.solver.answers import Answers
 
-__all__ = ["table"]
+__all__ = ["shown", "table"]
 
 STYLES = {"title": "bold", "head": "bold cyan", "first": "green", "legend": "dim"}
 
 
 def table(answers: Answers, limit: int | None = ROWS) -> Any:
     """The answers as something that rich prints, or the reason why there are none."""
-    return _Shown(sheet(answers, limit))
+    return shown(sheet(answers, limit))
+
+
+def shown(made: Sheet) -> Any:
+    """A sheet as something that rich prints."""
+    return _Shown(made)
 
 
 class _Shown:

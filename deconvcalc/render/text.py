@@ -10,12 +10,17 @@ if TYPE_CHECKING:
     from deconvcalc.derivation import Derivation
     from deconvcalc.solver.answers import Answers
 
-__all__ = ["derivation", "is_left", "labelled", "lines", "size_title", "table"]
+__all__ = ["derivation", "is_left", "labelled", "lines", "plain", "size_title", "table"]
 
 
 def table(answers: Answers, limit: int | None = ROWS) -> str:
     """The answers as a table in plain text of full width, or the reason why there are none."""
-    return "\n".join([text for _, text in lines(sheet(answers, limit))])
+    return plain(sheet(answers, limit))
+
+
+def plain(made: Sheet) -> str:
+    """A sheet in plain text of full width."""
+    return "\n".join([text for _, text in lines(made)])
 
 
 def lines(made: Sheet) -> list[tuple[str, str]]:

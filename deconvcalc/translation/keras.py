@@ -38,6 +38,7 @@ from deconvcalc.translation.task import (
     Pair,
     Task,
     crops,
+    fitted,
     pads_and_cuts,
     refuse_other_names,
     slices,
@@ -209,7 +210,15 @@ def _max_pool(task: Task) -> Iterator[tuple[Step, ...]]:
     _no_dilation(task)
     name = f"MaxPooling{task.axes}D"
     yield from _pool_words("max_pool", name, task)
-    # A pool of stride 1 pads as far as half of its window; then the outputs that are wanted stay.
+    yield _every_window(task, name)
+
+
+def _every_window(task: Task, name: str) -> tuple[Step, ...]:
+    """A pool by 'same' and stride 1, of whose outputs those that are wanted stay.
+
+    Its padding is half of its window, and counts for nothing.
+    """
+    layer: Any = task.layer
     sizes = task.known("how far the last window reaches depends on it")
     pads, cuts = pads_and_cuts(task.sides)
     kernel = task.each("kernel_size")
@@ -221,12 +230,12 @@ def _max_pool(task: Task) -> Iterator[tuple[Step, ...]]:
         last = first + (m - 1) * s
         if first < 0 or last >= n - sum(cut):
             raise ConversionError(
-                "Keras pads a max pool only by half of its window, with the odd element behind",
-                hint="Pad by minus infinity in the model's own code, or take another padding.",
+                "Keras pads a pool only by half of its window, with the odd element behind",
+                hint="Pad in the model's own code, or take another padding.",
             )
         rest.append((first, n - sum(cut) - 1 - last))
     dense = Step(name, {"pool_size": alike([*kernel]), "strides": 1, "padding": "same"})
-    yield (*_cropping(cuts), dense, *_cropping(tuple(rest)), *_every(task.each("stride")))
+    return (*_cropping(cuts), dense, *_cropping(tuple(rest)), *_every(task.each("stride")))
 
 
 def _every(steps: tuple[int, ...]) -> tuple[Step, ...]:
@@ -242,14 +251,16 @@ def _avg_pool(task: Task) -> Iterator[tuple[Step, ...]]:
         raise ConversionError("Keras has no mean with a divisor of its own")
     name = f"AveragePooling{task.axes}D"
     yield from _pool_words("avg_pool", name, task)
-    if not layer.count_include_pad:
-        raise ConversionError("Keras leaves padding out of a mean only where it pads by 'same'")
-    bare = KERAS.spell("avg_pool", task.windows(), KERAS.modes["avg_pool"][0])
-    if layer.ceil_mode:
-        sizes = task.known("whether a last window hangs over depends on it")
-        if layer.output_size(sizes) != layer.replace(ceil_mode=False).output_size(sizes):
+    if not layer.count_include_pad and _any(task.sides):
+        yield _every_window(task, name)
+        return
+    if layer.ceil_mode and max(task.overhang) > 0:
+        if layer.count_include_pad and _any(task.sides):
             raise ConversionError("Keras has no mean over a window that hangs over the end")
-    yield (*_padding(task.sides), Step(name, bare))
+        yield _every_window(task, name)
+        return
+    bare = KERAS.spell("avg_pool", task.windows(), KERAS.modes["avg_pool"][0])
+    yield (*_padding(fitted(task)), Step(name, bare))
 
 
 def _upsample(task: Task) -> Iterator[tuple[Step, ...]]:

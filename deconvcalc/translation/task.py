@@ -6,15 +6,19 @@ from typing import TYPE_CHECKING, Any
 
 from deconvcalc.dialects import Dialect, Given, Placed
 from deconvcalc.errors import ConversionError, DeconvcalcError, DialectError, LayerError
+from deconvcalc.formulas import effective_kernel
 from deconvcalc.layers import (
     AdaptivePool,
     AvgPool,
     DepthwiseConv,
     Explicit,
+    Fold,
+    Identity,
     Layer,
     MaxPool,
     Same,
     ToSize,
+    Unfold,
     Upsample,
 )
 from deconvcalc.translation.steps import Step, filled
@@ -28,9 +32,11 @@ __all__ = [
     "Pair",
     "Task",
     "crops",
+    "fitted",
     "pads_and_cuts",
     "refuse_other_names",
     "slices",
+    "unfolding",
 ]
 
 Pair = tuple[int, int]
@@ -84,6 +90,25 @@ class Task:
             )
         return self.sizes
 
+    @property
+    def overhang(self) -> tuple[int, ...]:
+        """How far the last window of each axis reaches beyond the padding.
+
+        Negative where elements are left over; from minus the stride on another window would fit.
+
+        Raises:
+            ConversionError: the sizes are not known.
+        """
+        sizes = self.known("where the last window ends depends on it")
+        counts: Any = self.layer.output_size(sizes)
+        rows = zip(sizes, counts, self.windows(self.sides), strict=True)
+        return tuple(
+            [
+                (m - 1) * s + effective_kernel(k, d) - n - before - after
+                for n, m, (k, s, d, before, after) in rows
+            ]
+        )
+
     def windows(self, sides: tuple[Pair, ...] | None = None) -> tuple[Placed, ...]:
         """The window of each axis with these sides, by default none, as the dialects spell it."""
         sides = ((0, 0),) * self.axes if sides is None else sides
@@ -107,6 +132,8 @@ class Task:
             return error.message
         changes = {name for step in steps for weight in step.weights for name, _ in weight.changes}
         alone = len(layers) == len(steps) == 1 and type(layers[0]) is type(self.layer)
+        if alone and self.sizes is not None and not layers[0].accepts(self.sizes):
+            return f"{steps[0].name} refuses this size"
         if alone and changes.isdisjoint(("zero_taps", "spread")):
             same = self._is(layers[0], whole="ungroup" in changes)
             return None if same else f"{steps[0].name} puts its windows elsewhere"
@@ -122,8 +149,6 @@ class Task:
 
     def _is(self, read: Layer, *, whole: bool) -> bool:
         """Whether a layer that was read back is the one; `whole` if it has the groups in one."""
-        if self.sizes is not None and not read.accepts(self.sizes):
-            return False
         wanted = self.layer.replace(groups=1) if whole else self.layer
         mine, other = [_plain(layer, self.axes, self.sizes) for layer in (wanted, read)]
         if mine == other:
@@ -168,6 +193,12 @@ def _plain(layer: Layer, axes: int, sizes: tuple[int, ...] | None) -> Layer:
         fields["out_channels"] = None if layer.out_channels is None else 1
     if sizes is not None and "must_fit" in layer._fields:
         fields["must_fit"] = False
+    if isinstance(layer, Fold):
+        fields["padding"] = unfolding(layer).at(layer.size).padding  # type: ignore[attr-defined]
+    if isinstance(layer, Identity):
+        fields["name"] = layer.name.lower()
+        if sizes is not None:
+            fields["least_elements"] = 1
     if sizes is not None and "in_features" in layer._fields:
         fields["in_features"] = None
     if isinstance(layer, AdaptivePool) and sizes is not None:
@@ -207,6 +238,12 @@ def _read(dialect: Dialect, steps: tuple[Step, ...]) -> Iterator[Layer]:
         count = groups if isinstance(groups, int) else 1
         values = {name: filled(value, (count, count)) for name, value in step.arguments.items()}
         yield call.make(Given(call, dict(call.parameters) | values))
+
+
+def unfolding(layer: Fold) -> Layer:
+    """The unfold of the size of a fold: it has the same windows, and knows their padding."""
+    fields = ("kernel_size", "stride", "padding", "dilation")
+    return Unfold(**{field: getattr(layer, field) for field in fields}, axes=len(layer.size))
 
 
 def pads_and_cuts(sides: tuple[Pair, ...]) -> tuple[tuple[Pair, ...], tuple[Pair, ...]]:
@@ -254,6 +291,19 @@ def crops(task: Task, dilation: tuple[int, ...], most_extra: tuple[int, ...], bo
         crop = min(left, right) if both and not extra else 0
         columns.append((crop, extra, (first, last), (left - crop, right - crop)))
     return Crops(columns)
+
+
+def fitted(task: Task, *, fill: bool = False) -> tuple[Pair, ...]:
+    """The sides of a pool, cut behind the last window: what is left over could hold another.
+
+    With `fill` they also reach as far as that window, so that it does not hang over.
+    """
+    if not task.layer.ceil_mode:  # type: ignore[attr-defined]  # pools have it
+        return task.sides
+    rows = zip(task.sides, task.overhang, strict=True)
+    return tuple(
+        [(before, after + (over if fill else min(over, 0))) for (before, after), over in rows]
+    )
 
 
 def slices(task: Task) -> tuple[tuple[Pair, ...], tuple[int, ...]]:

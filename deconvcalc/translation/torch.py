@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 from deconvcalc.dialects import DIALECTS
 from deconvcalc.dialects.spec import alike, keywords
 from deconvcalc.errors import ConversionError
-from deconvcalc.formulas import effective_kernel
 from deconvcalc.layers import (
     AdaptivePool,
     AvgPool,
@@ -33,7 +32,7 @@ from deconvcalc.layers import (
     Upsample,
 )
 from deconvcalc.translation.steps import IN, OUT, Channels, Step, Weight
-from deconvcalc.translation.task import Pair, Task, crops, refuse_other_names, slices
+from deconvcalc.translation.task import Pair, Task, crops, fitted, refuse_other_names, slices, unfolding
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -168,20 +167,11 @@ def _reached(task: Task, value: float = 0.0) -> tuple[Step, ...]:
 
     What a negative side crops must not come back into a window: it is cropped first.
     """
-    layer: Any = task.layer
-    sides = task.sides
-    if not layer.ceil_mode:
-        return (_padding(sides, value=value),)
-    sizes = task.known("where the last window hangs over depends on it")
-    counts = layer.output_size(sizes)
-    more = [
-        (0, max((m - 1) * s + effective_kernel(k, d) - n - before - after, 0))
-        for n, m, (k, s, d, before, after) in zip(sizes, counts, task.windows(sides), strict=True)
-    ]
-    if min(after for _, after in sides) < 0:
-        return _padding(sides, value=value), _padding(tuple(more), value=value)
-    rows = zip(sides, more, strict=True)
-    return (_padding(tuple([(b, a + extra) for (b, a), (_, extra) in rows]), value=value),)
+    first, last = fitted(task), fitted(task, fill=True)
+    if first == last or min(after for _, after in first) >= 0:
+        return (_padding(last, value=value),)
+    more = tuple([(0, wide - after) for (_, after), (_, wide) in zip(first, last, strict=True)])
+    return _padding(first, value=value), _padding(more, value=value)
 
 
 def _one_pool(op: str, name: str, task: Task, more: dict[str, Any]) -> Iterator[tuple[Step, ...]]:
@@ -203,18 +193,42 @@ def _avg_pool(task: Task) -> Iterator[tuple[Step, ...]]:
     counted = keywords(("count_include_pad", layer.count_include_pad, True))
     ceil = keywords(("ceil_mode", layer.ceil_mode, False))
     yield from _one_pool("avg_pool", name, task, ceil | counted | divided)
-    if not layer.count_include_pad and layer.divisor is None:
-        raise ConversionError(
-            "nn pads a mean alike on both sides where the padding does not count",
-            hint="Pad first and count the padding, or take padding that is alike on both sides.",
-        )
-    window = _spelled("avg_pool", task)
     if layer.divisor is not None:
-        yield *_reached(task), Step(name, window | divided)
+        yield *_reached(task), Step(name, _spelled("avg_pool", task) | divided)
+    elif layer.count_include_pad:
+        yield _padding(fitted(task)), Step(name, _spelled("avg_pool", task) | ceil)
     else:
-        if layer.ceil_mode:
-            task.known("where the last window hangs over depends on it")
-        yield _padding(task.sides), Step(name, window | ceil)
+        yield _left_out(task, name)
+
+
+def _left_out(task: Task, name: str) -> tuple[Step, ...]:
+    """A mean without its padding: padded alike on both sides, perhaps wider; the rest is cropped.
+
+    In ceil_mode, which only adds windows behind.
+    """
+    layer: Any = task.layer
+    sizes = task.known("how many windows are left over depends on it")
+    cuts = tuple([(min(before, 0), min(after, 0)) for before, after in task.sides])
+    padding, rest = [], []
+    for n, m, cut, (before, _), (k, s, *_) in zip(
+        sizes, layer.output_size(sizes), cuts, task.sides, task.windows(), strict=True
+    ):
+        for skipped, pad in enumerate(range(max(before, 0), k // 2 + 1, s)):
+            wide = AvgPool(k, stride=s, padding=pad, ceil_mode=True, axes=1)
+            left = wide.output_size(n + sum(cut)) - skipped - m if wide.accepts(n + sum(cut)) else -1
+            if left >= 0:
+                break
+        else:
+            raise ConversionError(
+                "nn pads a mean alike on both sides, by half of its window, where that does not count",
+                hint="Pad first and count the padding, or take padding that is alike on both sides.",
+            )
+        padding.append((pad, pad))
+        rest.append((skipped, left))
+    more = {"ceil_mode": True, "count_include_pad": False}
+    pool = Step(name, _spelled("avg_pool", task, tuple(padding)) | more)
+    cropped = (_padding(cuts),) if any(map(any, cuts)) else ()
+    return (*cropped, pool, *_cropping(tuple(rest)))
 
 
 def _lp_pool(task: Task) -> Iterator[tuple[Step, ...]]:
@@ -332,9 +346,9 @@ def _unfold(task: Task) -> Iterator[tuple[Step, ...]]:
 
 def _fold(task: Task) -> Iterator[tuple[Step, ...]]:
     layer: Any = task.layer
-    inside = Task(layer, len(layer.size), None)
-    if inside.axes != 2:
+    if len(layer.size) != 2:
         raise ConversionError("nn.Fold has two axes")
+    inside = Task(unfolding(layer), 2, layer.size)
     sides = inside.sides
     size = layer.size
     if _symmetric(sides):

@@ -1,0 +1,115 @@
+"""deconvcalc verify: real layers confirm a size and the values."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from deconvcalc.cli.arguments import (
+    CHANNELS,
+    CHECKERS,
+    FORMAT,
+    SIZE,
+    Verb,
+    exit_2,
+    wants_rich,
+    working,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from deconvcalc.checkers.verdict import Verdict
+
+
+@click.command("verify", cls=Verb)
+@click.argument("layer")
+@click.argument("size", type=SIZE)
+@click.option(
+    "--with",
+    "checkers",
+    type=CHECKERS,
+    default="torch,keras",
+    show_default=True,
+    help="Which checkers; `deconvcalc checkers` lists them.",
+)
+@click.option(
+    "--channels",
+    type=CHANNELS,
+    help="Of a layer that leaves them open, times its groups. Default: 2:3.",
+)
+@click.option("--dtype", type=click.Choice(["float32", "float64"]), default="float32")
+@click.option(
+    "--seed", type=click.IntRange(0, 2**32 - 1), default=0, help="Of weights and input. Default: 0."
+)
+@click.option(
+    "--dialect",
+    type=click.Choice(["torch", "keras"]),
+    help="Whose names and rules count. By default the name tells.",
+)
+@click.option("--format", "form", type=FORMAT, default="table", show_default=True)
+def command(
+    layer: str, size: Any, checkers: tuple[str, ...], dialect: str | None, form: str, **numbers: Any
+) -> None:
+    r"""Real layers confirm a size and the values.
+
+    LAYER is one call of PyTorch, Keras or this library; SIZE is the input: 28 or 28x30. The layer
+    is built in each framework, with the same random weights and input, run on a CPU, and compared
+    with a reference that is computed by loops.
+
+    \b
+    deconvcalc verify "ConvTranspose(6, stride=2)" 28
+    deconvcalc verify "Conv2DTranspose(8, 3, strides=2, padding='same')" 14x14 --with torch
+    deconvcalc verify "nn.MaxPool2d(3, 2, 1)" 28 --with numpy,torch --format json
+
+    Exit code: 0 if all confirm it, 1 if one does not or the layer refuses the size, 2 if something
+    cannot be read, 3 if a framework is missing or broken.
+    """
+    from deconvcalc.errors import SizeError
+    from deconvcalc.notation import parse
+
+    with exit_2():
+        read = parse(layer, dialect=dialect)
+        try:
+            read.output_size(size)
+        except SizeError as error:
+            if error.rule == "axes":
+                raise
+            click.echo(f"Error: {error}", err=True)
+            sys.exit(1)
+        from deconvcalc.checkers.confirming import verify
+
+        with working(f"asking {', '.join(checkers)}"):
+            verdicts = verify(read, size, checkers, **numbers)
+    _show(repr(read), size, read.output_size(size), verdicts, form)
+    sys.exit(exit_code(verdicts))
+
+
+def exit_code(verdicts: Iterable[Verdict]) -> int:
+    """0 if all are ok, 3 if a framework is missing or broken, else 1."""
+    faults = [verdict.fault for verdict in verdicts if not verdict.ok]
+    if not faults:
+        return 0
+    return 3 if {"missing", "broken"} & set(faults) else 1
+
+
+def _show(layer: str, size: Any, result: Any, verdicts: tuple[Verdict, ...], form: str) -> None:
+    if form == "table":
+        from deconvcalc.render.verdicts import table
+
+        if wants_rich():
+            from rich.console import Console
+
+            from deconvcalc.render import terminal
+
+            Console().print(terminal.shown(table(layer, size, result, verdicts)))
+        else:
+            from deconvcalc.render.text import plain
+
+            click.echo(plain(table(layer, size, result, verdicts)))
+        return
+    from deconvcalc.render import records
+
+    click.echo(records.verdicts_text(layer, size, result, verdicts, form))
