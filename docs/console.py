@@ -36,7 +36,7 @@ def missing(block: str) -> list[str]:
     modules = {"torch": ("torch",), "keras": ("keras", "tensorflow")}
     asked = set()
     for command in (line for line in block.splitlines() if line.startswith("$ deconvcalc")):
-        words = shlex.split(command)
+        words = shlex.split(command.removeprefix("$ "))
         named = [words[i + 1] for i, word in enumerate(words) if word in ("--with", "--verify")]
         if words[1] == "checkers" or (words[1] == "verify" and not named):
             named = ["torch,keras"]

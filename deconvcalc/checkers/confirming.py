@@ -166,7 +166,7 @@ def _layers(layer: Any, size: Any) -> tuple[tuple[Layer, ...], Any]:
         layers: tuple[Any, ...] = (layer,)
     elif hasattr(layer, "layers"):
         layers = tuple(layer.layers)
-        size = layer.some_source if size is None else size
+        size = layer.smallest_source if size is None else size
     else:
         layers = tuple(layer)
     if not layers or not all(isinstance(item, Layer) for item in layers):

@@ -183,7 +183,7 @@ class Answer:
         return tuple(sizes) if self.axes else sizes[0]
 
     @property
-    def some_source(self) -> Any:
+    def smallest_source(self) -> Any:
         """The input size, or the smallest of those that give the target."""
         source = self.source
         sizes = source if isinstance(source, tuple) else (source,)
@@ -265,7 +265,7 @@ class Answer:
         """
         from deconvcalc.translation import convert
 
-        return convert(self.layers, to=dialect, size=self.some_source).code(channels)
+        return convert(self.layers, to=dialect, size=self.smallest_source).code(channels)
 
     @cached_property
     def layers(self) -> tuple[Layer, ...]:
@@ -306,7 +306,7 @@ class Answer:
         return size
 
     def to_record(self) -> dict[str, Any]:
-        """All facts as a flat dict of plain numbers, text and lists."""
+        """All facts as a flat dict of plain numbers, text and lists; None where it has none."""
         facts: dict[str, Any] = {"op": self.op}
         for name in ("kernel_size", "stride", "padding", "output_padding", "dilation", "factor"):
             facts[name] = _plain(getattr(self, name))
@@ -319,9 +319,8 @@ class Answer:
         for name in DIALECTS:
             spelled = self.spelled(name)
             facts[name] = None if spelled is None else written(spelled)
-        return {
-            name: value for name, value in facts.items() if value is not None or name in DIALECTS
-        }
+        kept = (*DIALECTS, "kernel_size", "stride", "padding", "output_padding", "dilation")
+        return {name: value for name, value in facts.items() if value is not None or name in kept}
 
     def _key(self) -> Any:
         return (self.layers, self.source, self.target)

@@ -24,6 +24,9 @@ __all__ = ["Reason", "explain"]
 FARTHEST = LARGEST
 """Bounds are widened up to this far: no bound may hold a larger number."""
 
+NEAR = 2**10
+"""So far first: most relaxations are small, and these are cheaper to find."""
+
 MOST_LAYERS = 20_000
 """For how many layers the first answer is looked for where no source is named."""
 
@@ -264,17 +267,25 @@ class _Search:
     def relaxation(self, query: Query) -> tuple[tuple[str, ...], int] | None:
         """The fewest bounds to widen, and the least distance; None where no bound is to blame."""
         names = tuple([name for name in EASIEST_FIRST if any(name in USED[op] for op in query.ops)])
-        if not self._solves_wider(query, names, FARTHEST):
-            return None
         for count in range(1, len(names) + 1):
-            best: tuple[tuple[str, ...], int] | None = None
-            for chosen in combinations(names, count):
-                distance = self.distance(query, chosen, best[1] - 1 if best else FARTHEST)
-                if distance is not None:
-                    best = chosen, distance
-            if best is not None:
-                return best
+            for farthest in (NEAR, FARTHEST):
+                best = self._least(query, list(combinations(names, count)), farthest)
+                if best is not None:
+                    return best
+            if count == 1 and not self._solves_wider(query, names, FARTHEST):
+                return None
         return None
+
+    def _least(
+        self, query: Query, choices: list[tuple[str, ...]], farthest: int
+    ) -> tuple[tuple[str, ...], int] | None:
+        """Of these choices of bounds the one to widen least, up to `farthest`, and its distance."""
+        best: tuple[tuple[str, ...], int] | None = None
+        for chosen in choices:
+            distance = self.distance(query, chosen, best[1] - 1 if best else farthest)
+            if distance is not None:
+                best = chosen, distance
+        return best
 
     def distance(self, query: Query, names: tuple[str, ...], most: int) -> int | None:
         """The least distance by which these bounds must be widened, up to `most`, or None."""
