@@ -40,6 +40,11 @@ def is_expression(value: object) -> bool:
     return sympy is not None and isinstance(value, sympy.Expr)
 
 
+def _is_map(value: object) -> bool:
+    """Whether `value` is an exact map of any shape, which says so itself."""
+    return getattr(value, "is_exact_map", False) is True
+
+
 def floor_div(a: Size, b: Size) -> Size:
     """The floor of a / b, for b >= 1."""
     return a // b
@@ -59,6 +64,8 @@ def smax(a: Size, b: Size) -> Size:
         return sys.modules["sympy"].Max(a, b)
     if is_array(a) or is_array(b):
         return sys.modules["numpy"].maximum(a, b)
+    if _is_map(a) or _is_map(b):
+        return a.maximum(b) if _is_map(a) else b.maximum(a)
     return max(a, b)
 
 
@@ -68,6 +75,8 @@ def smin(a: Size, b: Size) -> Size:
         return sys.modules["sympy"].Min(a, b)
     if is_array(a) or is_array(b):
         return sys.modules["numpy"].minimum(a, b)
+    if _is_map(a) or _is_map(b):
+        return a.minimum(b) if _is_map(a) else b.minimum(a)
     return min(a, b)
 
 

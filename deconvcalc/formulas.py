@@ -63,6 +63,13 @@ class Formula(Value):
         """The rules, named, each as a number that is at least 0 where the rule holds."""
         yield _enough(n, 1)
 
+    def on(self, identity: Size) -> Size:
+        """The exact map of the formula, from the map that is the identity: its size and domain."""
+        result = self.size(identity)
+        for _, slack in self.slacks(identity):
+            result = result.where(slack)
+        return result.where(0, self.modulus)
+
     def letters(self) -> dict[str, Any]:
         """What the letters of `text` stand for."""
         return {}

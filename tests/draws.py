@@ -30,12 +30,11 @@ class Drawn(NamedTuple):
         return f"{self.layer} on {self.sizes}, channels {self.channels}"
 
 
-def draws(seed: str, kind: str, axes: tuple[int, ...] = (1, 2, 3)) -> Iterator[Drawn]:
-    """Endless draws of one kind, the numbers of axes in turn."""
-    draw = Draw(seed)
+def draws(seed: str, kind: str, axes: int) -> Iterator[Drawn]:
+    """Endless draws of layers of one kind, for so many axes."""
+    draw = Draw(f"{seed} {kind} {axes}")
     while True:
-        for count in axes:
-            yield _one(draw, kind, count)
+        yield _one(draw, kind, axes)
 
 
 def _one(draw: Draw, kind: str, axes: int) -> Drawn:
@@ -85,7 +84,7 @@ def _sides(draw: Draw, axes: int, low: int = -2) -> Any:
 
 def _ends(draw: Draw) -> dict[str, Any]:
     """Groups, perhaps channels of its own, and bias."""
-    groups = draw.whole(2, 3) if draw.chance(0.12) else 1
+    groups = draw.whole(2, 3) if draw.chance(0.1) else 1
     made: dict[str, Any] = {"groups": groups, "bias": draw.chance(0.7)}
     if draw.chance(0.3):
         made["out_channels"] = groups * draw.whole(1, 3)

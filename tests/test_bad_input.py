@@ -19,6 +19,7 @@ from click.testing import CliRunner
 
 import deconvcalc as dc
 from deconvcalc.cli import main
+from deconvcalc.errors import CheckError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,7 +46,8 @@ CLASSES = (
 
 WAY_OUT = re.compile(
     r"\b(write|give|takes?|known|one of|did you mean|ask|bound|at least|at most|must be|range"
-    r"|say how|leave|needs|without|possible|goes|instead|put|have it|more than|longer than)\b"
+    r"|say how|check it on|leave|needs|without|possible|goes|instead|put|have it|more than"
+    r"|longer than)\b"
     r"|no such option",  # the line above it names --help
     re.IGNORECASE,
 )
@@ -96,6 +98,39 @@ def with_size(value: str, place: int) -> Line:
     )[place]
 
 
+def with_channels(*values: str) -> list[Line]:
+    """Each value as the channels of code, of verdicts on answers, and of verify."""
+    lines = [
+        Line((*SOLVE, "--code", "torch", "--channels", value), "--channels") for value in values
+    ]
+    for value in values:
+        lines += [
+            Line((*SOLVE, "--verify", "numpy", "--channels", value), "--channels"),
+            Line(("verify", "--with", "numpy", "--channels", value, "Conv(3)", "28"), "--channels"),
+        ]
+    return lines
+
+
+def verified(*values: str) -> list[Line]:
+    """Each value as the input size and as the seed of verify."""
+    lines = [
+        Line(("verify", "--with", "numpy", "--", "Conv(3)", value), "SIZE") for value in values
+    ]
+    seeded = ("verify", "Conv(3)", "28", "--with", "numpy", "--seed")
+    return lines + [Line((*seeded, value), "--seed") for value in values]
+
+
+def with_names(*values: str) -> list[Line]:
+    """Each value as the name of checkers, of a framework and of a kind of floats."""
+    verify = ("verify", "Conv(3)", "28", "--with")
+    lines = [Line((*SOLVE, option, value), option) for value in values for option in NAMED]
+    lines += [Line((*verify, value), "--with") for value in values]
+    return lines + [Line((*verify, "numpy", "--dtype", value), "--dtype") for value in values]
+
+
+NAMED = ("--verify", "--code")
+
+
 def everywhere(values: tuple[str, ...], sizes: tuple[str, ...] = ()) -> list[Line]:
     """Each value as each bound and each size."""
     lines = [with_bound(*pair) for pair in product(BOUNDS, values)]
@@ -119,7 +154,8 @@ def negative_lines() -> list[Line]:
         Line(("size", "nn.Conv2d(3, 8, 3, padding=-1)", "28"), "padding"),
         Line(("size", "Conv2DTranspose(8, 3, strides=-2)", "28"), "strides"),
     ]
-    return lines
+    more = with_channels("-3:4", "3:-4", "-1:-1", f"{drawn[0]}:2") + verified("-1", "-28", *drawn)
+    return lines + more
 
 
 def zero_lines() -> list[Line]:
@@ -143,7 +179,8 @@ def zero_lines() -> list[Line]:
         ("Conv2D(8, 3, strides=0)", "strides"),
     ]:
         lines.append(Line(("size", text, "28"), word))
-    return lines
+    more = with_channels("0:4", "4:0", "0:0", "00:1")
+    return lines + more
 
 
 WORDS = ("seven", "", " ", "abc", "3;4", "3 4", "nan", "\t", "½", "٣", "²", "1_000", "0b11")
@@ -156,10 +193,12 @@ def text_lines() -> list[Line]:
     lines = everywhere((*WORDS, *drawn))
     lines += [with_bound(name, "same") for name in BOUNDS if name != "padding"]
     lines += [with_bound(name, "none") for name in BOUNDS if name != "output-padding"]
-    lines += [Line((*SOLVE, "--limit", value), "limit") for value in WORDS[:8]]
+    lines += [Line((*SOLVE, "--limit", value), "limit") for value in WORDS]
     lines += [Line(("size", value, "28"), "") for value in (*WORDS, *drawn)]
     lines += [Line(("size", f"nn.Conv2d(3, 8, {value!r})", "28"), "kernel_size") for value in WORDS]
-    return lines
+    more = with_channels(*WORDS, *drawn, "a:b", "3:", ":3", ":") + with_names(*WORDS, *drawn)
+    more += verified(*WORDS, *drawn)
+    return lines + more
 
 
 def boolean_lines() -> list[Line]:
@@ -174,7 +213,8 @@ def boolean_lines() -> list[Line]:
         Line(("size", "nn.MaxPool2d(2, ceil_mode=1)", "28"), "ceil_mode"),
         Line(("size", "Conv(True)", "28"), "kernel_size"),
     ]
-    return lines
+    more = with_channels("True:3", "3:False", "yes") + with_names("True", "no") + verified("True")
+    return lines + more
 
 
 def float_lines() -> list[Line]:
@@ -186,7 +226,8 @@ def float_lines() -> list[Line]:
     for text in ("3.5", "2.0", "float('inf')", "float('nan')", "1e400"):
         lines.append(Line(("size", f"nn.Conv2d(3, 8, {text})", "28"), "kernel_size"))
         lines.append(Line(("size", f"ConvTranspose(3, stride={text})", "28"), "stride"))
-    return lines
+    more = with_channels("3.5:2", "2:1.0", "inf:1", "1e-3:2") + verified("3.5", "inf", *drawn)
+    return lines + more
 
 
 def huge_lines() -> list[Line]:
@@ -204,7 +245,9 @@ def huge_lines() -> list[Line]:
         Line(("size", "a" + ".a" * 4_000 + "()", "28"), ""),
         Line(("size", "+".join(["1"] * 4_000), "28"), ""),
     ]
-    return lines
+    more = with_channels(*[f"{value}:3" for value in values], *[f"3:{value}" for value in values])
+    more += verified(*values) + too_large_lines()
+    return lines + more
 
 
 def empty_lines() -> list[Line]:
@@ -214,7 +257,8 @@ def empty_lines() -> list[Line]:
         low = rng.randint(2, 10**9)
         drawn.append(f"{low}..{rng.randint(1, low - 1)}")
     values = ("5..2", "10**12..1", "5..", "..5", "..", "2..3..4", "4,", ",", "3,5..2", "5..2x3")
-    return [with_bound(*case) for case in product(BOUNDS, (*values, *drawn), (0, 1))]
+    more = with_channels("5..2:3", "3:2..1", "..", ",") + with_names(",", "numpy,", ",torch")
+    return [with_bound(*case) for case in product(BOUNDS, (*values, *drawn), (0, 1))] + more
 
 
 def contradiction_lines() -> list[Line]:
@@ -240,12 +284,14 @@ def contradiction_lines() -> list[Line]:
             value = () if option == "--ceil-mode" else ("2",)
             rest = ("--op", op, "--dialect", dialect, "--format", form)
             cases.append(Line((*SOLVE, option, *value, *rest), words.get(option, "ceil-mode")))
-    return cases
+    more = contradictory_channels()
+    return cases + more
 
 
 def seven_x_lines() -> list[Line]:
     values = ("7x", "x7", "7xx7", "x", "7x7x", "x7x7", "7 x", "xx", "7X", "x 7", "7x7x7x")
-    return everywhere(values)
+    more = with_channels(*values, "7x:3", "3:x7") + verified(*values)
+    return everywhere(values) + more
 
 
 def unknown_lines() -> list[Line]:
@@ -273,7 +319,8 @@ def unknown_lines() -> list[Line]:
     for keyword in ("kernel", "strides", "paddings", "colour", "filters", "__class__"):
         lines.append(Line(("size", f"nn.Conv2d(3, 8, 3, {keyword}=1)", "28"), keyword))
         lines.append(Line(("size", f"Conv(3, {keyword}=1)", "28"), keyword))
-    return lines
+    more = with_names(*[name for name in names if name != "jax"], "jax", "onnx", "numpi")
+    return lines + more
 
 
 def axis_lines() -> list[Line]:
@@ -299,6 +346,48 @@ def axis_lines() -> list[Line]:
         entries = "(" + "3," * count + ")"
         lines.append(Line(("size", f"nn.Conv2d(3, 8, {entries})", "28"), "kernel_size"))
         lines.append(Line(("size", f"Conv2D(8, 3, strides={entries})", "28"), "strides"))
+    more = with_channels("3", "3:4:5", "3x3", "1:2:3:4")
+    return lines + more
+
+
+def too_large_lines() -> list[Line]:
+    """Questions that are too large to run: no framework is waited for."""
+    lines = []
+    for size, name in product(
+        ("100000", "10**12", "3e17x4", "10**6x10**6"), ("numpy", "torch,keras")
+    ):
+        lines += [
+            Line(("verify", "Conv(3)", size, "--with", name), "too_large"),
+            Line(("solve", size, "--from", size, "--verify", name), "too_large"),
+        ]
+    for channels in ("10**9:1", "1:10**12", "10**5:10**5"):
+        more = ("--channels", channels)
+        lines += [
+            Line(("verify", "Conv(3)", "28", *more), "too_large"),
+            Line((*SOLVE, "--verify", "numpy", *more), "too_large"),
+        ]
+    return lines
+
+
+def contradictory_channels() -> list[Line]:
+    """Channels for nothing, and channels that are not those of the layer."""
+    lines = [
+        Line((*SOLVE, "--channels", "3:4", "--format", form), "--channels")
+        for form in ("table", "json", "csv", "markdown")
+    ]
+    for layer, channels in (
+        ("nn.Conv2d(3, 8, 3)", "4:8"),
+        ("nn.Conv2d(3, 8, 3)", "3:9"),
+        ("nn.ConvTranspose2d(3, 8, 3)", "8:3"),
+        ("Conv2D(8, 3)", "3:9"),
+        ("Conv(3, in_channels=3, out_channels=8)", "2:8"),
+    ):
+        for checkers in ("numpy", "torch", "torch,keras"):
+            arguments = ("verify", layer, "28", "--with", checkers, "--channels", channels)
+            lines.append(Line(arguments, "channels"))
+    for flag in NAMED:
+        value = {"--verify": "numpy", "--code": "torch"}[flag]
+        lines.append(Line((*SOLVE, flag, value, "--all", "--limit", "3"), "--limit"))
     return lines
 
 
@@ -361,7 +450,14 @@ def test_a_layer_that_refuses_a_size_ends_with_1() -> None:
 
 # The library.
 
-ALLOWED = (dc.QueryError, dc.LayerError, dc.NotationError, dc.SizeError, TypeError)
+ALLOWED = (
+    dc.QueryError,
+    dc.LayerError,
+    dc.NotationError,
+    dc.SizeError,
+    CheckError,
+    TypeError,
+)
 BOUND_NAMES = ("kernel_size", "stride", "padding", "output_padding", "dilation", "factor")
 
 
@@ -371,6 +467,75 @@ def asked(value: Any, names: tuple[str, ...] = BOUND_NAMES) -> list[Call]:
     for name in names:
         op = "resize_conv" if name == "factor" else "conv_transpose"
         calls.append(Call(dc.solve, (7,), {"source": 4, "op": op, name: value}, name))
+    return calls
+
+
+UP = dc.ConvTranspose(6, stride=2)
+CERTIFICATE = {
+    "layers": ["dc.ConvTranspose(6, stride=2)"],
+    "size": [4, 4],
+    "checker": "numpy",
+    "dtype": "float32",
+    "channels": [2, 3],
+    "seed": 0,
+}
+
+
+def counted(*values: Any) -> list[Call]:
+    """Each value as the channels and as one of them, and as the seed of verify."""
+    calls = []
+    code = dc.convert(UP, to="torch").code
+    for value in values:
+        for channels in (value, (value, 3), (3, value)):
+            calls.append(Call(dc.verify, (UP, 4, "numpy"), {"channels": channels}, "channels"))
+            calls.append(Call(code, (channels,), {}, "channels"))
+            calls.append(Call(dc.solve(7, source=4)[0].code, ("keras", channels), {}, "channels"))
+        if value is False or value != 0:  # a seed may be 0
+            calls.append(Call(dc.verify, (UP, 4, "numpy"), {"seed": value}, "seed"))
+            calls.append(Call(dc.recheck, (CERTIFICATE | {"seed": value},), {}, "seed"))
+    return calls
+
+
+def run_at(*values: Any) -> list[Call]:
+    """Each value as the input size of what runs layers or converts them."""
+    calls = []
+    for value in values:
+        calls += [
+            Call(dc.verify, (UP, value, "numpy"), {}, "size"),
+            Call(dc.verify, (UP, (value, 4), "numpy"), {}, "size"),
+            Call(dc.convert, (UP,), {"to": "keras", "size": value}, "size"),
+            Call(dc.convert, (UP,), {"to": "torch", "size": (4, value)}, "size"),
+            Call(dc.recheck, (CERTIFICATE | {"size": [value]},), {}, "size"),
+        ]
+    return calls
+
+
+def named(*values: Any) -> list[Call]:
+    """Each value as a name: of checkers, of a kind of floats, of a framework."""
+    calls = []
+    for value in values:
+        calls += [
+            Call(dc.verify, (UP, 4, value), {}, "checker"),
+            Call(dc.verify, (UP, 4, ["numpy", value]), {}, "checker"),
+            Call(dc.verify, (UP, 4, "numpy"), {"dtype": value}, "dtype"),
+            Call(dc.convert, (UP,), {"to": value}, "dialect"),
+            Call(dc.solve(7, source=4)[0].code, (value,), {}, "dialect"),
+            Call(dc.recheck, (CERTIFICATE | {"checker": value},), {}, "checker"),
+            Call(dc.recheck, (CERTIFICATE | {"dtype": value},), {}, "dtype"),
+        ]
+    return calls
+
+
+def certificates() -> list[Call]:
+    """Certificates without one of their fields, and what is none."""
+    calls = [
+        Call(dc.recheck, ({n: v for n, v in CERTIFICATE.items() if n != name},), {}, name)
+        for name in CERTIFICATE
+    ]
+    others: tuple[Any, ...] = (None, 3, "x", [], (), {}, b"x", 2.5, True)
+    calls += [Call(dc.recheck, (value,), {}, "certificate") for value in others]
+    for value in ([], [3], ["Convv(3)"], ["Conv(3"], 3, None):
+        calls.append(Call(dc.recheck, (CERTIFICATE | {"layers": value},), {}, ""))
     return calls
 
 
@@ -429,7 +594,7 @@ def negative_calls() -> list[Call]:
         calls += asked(value)
     for text in ("nn.Conv2d(3, 8, -3)", "Conv(3, stride=-1)", "nn.MaxPool2d(2, padding=-1)"):
         calls.append(Call(dc.parse, (text,), {}, ""))
-    return calls
+    return calls + counted(-1, -(10**12)) + run_at(-1, -(10**12))
 
 
 def zero_calls() -> list[Call]:
@@ -438,7 +603,7 @@ def zero_calls() -> list[Call]:
     calls += [call for value in (0, (0, 3)) for call in sized(value) if call.function is dc.solve]
     for value in (0, range(4), [0, 2], {0}, (0, 3), (range(1, 3), [0])):
         calls += asked(value, positive)
-    return calls
+    return calls + counted(0) + run_at(0)
 
 
 def text_calls() -> list[Call]:
@@ -446,7 +611,7 @@ def text_calls() -> list[Call]:
     calls += [call for value in (["3"], [3, "x"], {"4"}, ("3", 3)) for call in asked(value)]
     for text in ("", " ", "seven", "7", "3;4", "nn.Conv2d", "Conv(3", "Conv(3))", "\0", "\ud800"):
         calls.append(Call(dc.parse, (text,), {}, ""))
-    return calls
+    return calls + counted("3", "", "x") + run_at("3", "x") + named("", "x", "torc", b"numpy")
 
 
 def boolean_calls() -> list[Call]:
@@ -458,12 +623,17 @@ def boolean_calls() -> list[Call]:
         calls.append(Call(dc.Conv, (3,), {"bias": value}, "bias"))
         if value is not None:
             calls.append(Call(dc.solve, (7,), {"shared": value}, "shared"))
-    return calls
+    return calls + counted(True, False) + run_at(True, False)
 
 
 def float_calls() -> list[Call]:
     calls = all_places(3.5, 2.0, float("inf"), float("nan"), np.float64(3), 1e300, 2j)
-    return calls + [call for value in ([1.5], {2.0}, (1.5, 3)) for call in asked(value)]
+    return (
+        calls
+        + [call for value in ([1.5], {2.0}, (1.5, 3)) for call in asked(value)]
+        + counted(3.5, 2.0, float("nan"))
+        + run_at(3.5, 2.0, float("inf"))
+    )
 
 
 def empty_calls() -> list[Call]:
@@ -477,7 +647,7 @@ def empty_calls() -> list[Call]:
         ([], 3),
         (3, range(9, 9)),
     )
-    return [call for value in values for call in asked(value)]
+    return [call for value in values for call in asked(value)] + certificates()
 
 
 def contradiction_calls() -> list[Call]:
@@ -511,7 +681,12 @@ def seven_x_calls() -> list[Call]:
     values = ["7x", "x7", "7x7", "7xx7", "x", "7 x 7"]
     values += ["".join(rng.choices("x79 ", k=rng.randint(1, 6))) for _ in range(6)]
     calls = [call for value in values for call in (*sized(value), *asked(value))]
-    return calls + [Call(dc.parse, (f"Conv({value})",), {}, "") for value in ("7x", "x7", "7x7")]
+    return (
+        calls
+        + [Call(dc.parse, (f"Conv({value})",), {}, "") for value in ("7x", "x7", "7x7")]
+        + counted("7x", "x7")
+        + run_at("7x", "x7", "7x7")
+    )
 
 
 def unknown_calls() -> list[Call]:
@@ -538,7 +713,7 @@ def unknown_calls() -> list[Call]:
         calls.append(Call(dc.solve, (7,), {"dialect": value}, "dialect"))
         if value is not None:
             calls.append(Call(dc.Same, (value,), {}, "odd"))
-    return calls
+    return calls + named("jax", "onnx", "🙂", "__class__", "numpy torch")
 
 
 def axis_calls() -> list[Call]:
@@ -710,6 +885,7 @@ def test_nothing_pasted_is_evaluated_or_imported(
     for text in ("nn.Conv2d(3, 8, 3)", "Conv2D(8, 3, activation='relu')", "Convv(3)"):
         CliRunner().invoke(main, ["size", text, "28"])
         CliRunner().invoke(main, ["solve", text, "--from", text])
+        CliRunner().invoke(main, ["verify", text, "28", "--with", "numpy"])
     before = set(sys.modules)
     for text in PASTED:
         try:
@@ -721,6 +897,13 @@ def test_nothing_pasted_is_evaluated_or_imported(
         for arguments in (
             ["size", text, "28"],
             ["size", "Conv(3)", text],
+            ["verify", text, "28", "--with", "numpy"],
+            ["verify", "Conv(3)", text],
+            ["verify", "Conv(3)", "28", "--with", text],
+            ["verify", "Conv(3)", "28", "--channels", text],
+            ["solve", "7", "--from", "4", "--verify", text],
+            ["solve", "7", "--from", "4", "--code", text],
+            ["solve", "7", "--from", "4", "--code", "torch", "--channels", text],
             ["solve", text],
             ["solve", "7", "--from", text],
             ["solve", "7", "--from", "4", "-k", text],

@@ -376,6 +376,9 @@ class Words:
     def array(self, value: Any) -> np.ndarray:
         return np.asarray(value)
 
+    def sweeper(self, x: np.ndarray, w: np.ndarray) -> Any:
+        raise NotImplementedError
+
 
 def said_to(messages: bytes, load: Callable[[], serve.Framework]) -> list[dict[str, Any]]:
     """The headers of what a worker says."""

@@ -318,7 +318,11 @@ def _by_framework(
         run = _Run(dialect, facts["dtype"], y)
         turned = Placed.given(transpose, one.result, one.channels[::-1], one.arrays)
         run.add(turned, made, turned.arrays)
-        _check_adjoint(_products(one, problem.x, result, y, run.ask(process, title)), facts)
+        try:
+            back = run.ask(process, title)
+        except _FaultError:
+            return  # a framework without the transpose: it says nothing of the layer
+        _check_adjoint(_products(one, problem.x, result, y, back), facts)
 
 
 class _Run:

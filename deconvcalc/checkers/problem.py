@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from deconvcalc.checkers.reference import forward
-from deconvcalc.errors import CheckError
+from deconvcalc.errors import CheckError, QueryError
 from deconvcalc.layers import (
     Conv,
     ConvTranspose,
@@ -21,8 +21,8 @@ from deconvcalc.layers import (
     PixelShuffle,
 )
 from deconvcalc.translation import channels_of, weight_shapes
-from deconvcalc.translation.weights import per_axis
-from deconvcalc.values import spatial
+from deconvcalc.translation.weights import per_axis, read_channels
+from deconvcalc.values import integer, spatial
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,6 +38,9 @@ CHANNELS = (2, 3)
 
 MOST_NUMBERS = 2**24
 """How many numbers an input, an output or a kernel may have."""
+
+MOST_READ = 2**25
+"""How many numbers all windows of a layer may read: the reference lays them side by side."""
 
 MOST_WORK = 2**31
 """How many multiplications a layer may take."""
@@ -99,6 +102,7 @@ class Problem:
     Raises:
         SizeError: a layer refuses its size.
         CheckError: there is too much to compute, or no reference for the values.
+        QueryError: channels or a seed that are none.
     """
 
     def __init__(
@@ -114,7 +118,10 @@ class Problem:
         axes = next((layer.axes for layer in layers if layer.axes), AXES)
         sizes = spatial(size)
         self.sizes: tuple[int, ...] = (size,) * axes if sizes is None else sizes
-        self.channels = channels or CHANNELS
+        self.channels = CHANNELS if channels is None else read_channels(channels)
+        number = integer(seed)
+        if number is None or number < 0:
+            raise QueryError(f"seed must be an int of at least 0, not {seed!r}", rule="seed")
         rng = np.random.default_rng(seed)
         groups = prod([_multiple(layer, len(self.sizes)) for layer in layers])
         inputs, outputs = [count * groups for count in self.channels]
@@ -132,7 +139,7 @@ class Problem:
         for one in self.placed:
             result = one.forward(result)
         self.reference = result
-        if not result.size:
+        if np.isnan(result).all():  # of none at all, too
             raise CheckError("there are no values to compare")
 
 
@@ -170,13 +177,17 @@ def _check_work(one: Placed, shapes: dict[str, tuple[int, ...]]) -> None:
     Raises:
         CheckError: it is.
     """
-    taps = prod(per_axis(getattr(one.layer, "kernel_size", 1), len(one.sizes)))
+    layer = one.layer
+    written = isinstance(layer, (ConvTranspose, Fold))  # a copy of the kernel for each input
+    windows = prod(one.sizes if written else one.result)
+    taps = prod(per_axis(getattr(layer, "kernel_size", 1), len(one.sizes)))
     numbers = [one.channels[0] * prod(one.sizes), one.channels[1] * prod(one.result)]
     numbers += [prod(shape) for shape in shapes.values()]
-    groups = getattr(one.layer, "groups", 1)
-    pairs = one.channels[0] * one.channels[1] // groups if shapes else one.channels[0]
-    work = pairs * taps * min(prod(one.sizes), prod(one.result))
-    if max(numbers) > MOST_NUMBERS or work > MOST_WORK:
+    inputs, outputs = one.channels
+    read = (outputs if isinstance(layer, ConvTranspose) else inputs) * taps * windows
+    pairs = inputs * outputs // getattr(layer, "groups", 1) if shapes else inputs
+    work = pairs * taps * windows
+    if max(numbers) > MOST_NUMBERS or read > MOST_READ or work > MOST_WORK:
         raise CheckError(
             f"{one.layer} on {one.sizes} is too large to run",
             layer=one.layer,

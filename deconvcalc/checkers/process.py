@@ -35,6 +35,8 @@ __all__ = ["WORKERS", "Worker", "WorkerError"]
 WORKERS: dict[str, tuple[str, dict[str, str]]] = {
     "torch": ("torch", {}),
     "keras": ("keras", {"KERAS_BACKEND": "tensorflow"}),
+    # Without oneDNN, which takes longer to prepare a new shape than a small function takes to run.
+    "keras[plain]": ("keras", {"KERAS_BACKEND": "tensorflow", "TF_ENABLE_ONEDNN_OPTS": "0"}),
     "keras[torch]": ("keras", {"KERAS_BACKEND": "torch", "KERAS_TORCH_DEVICE": "cpu"}),
 }
 """By the name of a worker, its module in `workers` and its environment."""

@@ -74,7 +74,7 @@ class Verdict(Value):
     adjoint: float | None
     dtype: str
     seed: int
-    channels: int
+    channels: tuple[int, int]
     how: str
     built: tuple[str, ...]
     versions: dict[str, str]

@@ -21,6 +21,7 @@ __all__ = [
     "FORMAT",
     "SIZE",
     "BoundType",
+    "CountType",
     "SizeType",
     "Verb",
     "exit_2",
@@ -150,6 +151,33 @@ class ChannelsType(click.ParamType[Any]):
         return counts[0], counts[1]
 
 
+class CountType(click.ParamType[Any]):
+    """A whole number between two ends, in plain digits."""
+
+    name = "number"
+
+    def __init__(self, low: int, high: int = LARGEST) -> None:
+        self.low = low
+        self.high = high
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> int:
+        """Read a number."""
+        if not isinstance(value, str):
+            return value  # type: ignore[no-any-return]  # read already
+
+        def fail(message: str) -> Any:
+            ends = f"Give a number from {self.low} to {self.high}"
+            ends = f"Give a number of at least {self.low}" if self.high == LARGEST else ends
+            self.fail(f"{value[:40]!r}: {message}. {ends}.", param, ctx)
+
+        if not re.fullmatch(r"-?[0-9]{1,30}", value.strip()):
+            fail("this is no number in digits")
+        number = int(value)
+        if not self.low <= number <= self.high:
+            fail("it is out of range")
+        return number
+
+
 class CheckersType(click.ParamType[Any]):
     """Names of checkers: torch,keras."""
 
@@ -168,7 +196,15 @@ class CheckersType(click.ParamType[Any]):
 
 
 class Verb(click.Command):
-    """A command that takes -7 for a negative size, not for an option."""
+    r"""A command that takes -7 for a negative size, not for an option.
+
+    Its help may come from a raw docstring, whose `\b` is two characters.
+    """
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.help:
+            self.help = self.help.replace("\\b\n", "\b\n")
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Read the arguments."""
@@ -218,6 +254,7 @@ def working(what: str) -> Iterator[None]:
         yield
         return
     from rich.console import Console
+    from rich.text import Text
 
-    with Console(stderr=True).status(f"{what} ..."):
+    with Console(stderr=True).status(Text(f"{what} ...")):
         yield

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import sys
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from deconvcalc.cli.arguments import wants_rich, working
 from deconvcalc.cli.verify import exit_code
-from deconvcalc.errors import ConversionError
+from deconvcalc.errors import CheckError, ConversionError
 
 if TYPE_CHECKING:
     from deconvcalc.checkers.verdict import Verdict
-    from deconvcalc.solver import Answers
+    from deconvcalc.solver import Answer, Answers
+
+    Groups = list[tuple[Verdict, ...]]
+    """The verdicts on each answer; none where it could not be checked."""
 
 __all__ = ["show"]
 
@@ -28,120 +32,130 @@ def show(
 ) -> int:
     """Print answers with their verdicts or code; the exit code."""
     shown = answers if limit is None else answers[:limit]
-    verdicts: list[tuple[Verdict, ...]] = []
+    verdicts: Groups = []
+    skipped: list[str] = []
     interrupted = False
     if checkers:
         try:
-            _verify(shown, checkers, channels, verdicts)
+            _verify(shown, checkers, channels, (verdicts, skipped))
         except KeyboardInterrupt:
             interrupted = True
-    if framework and form == "table":
-        missing = _print_code(shown, framework, channels)
-        _print_reasons(verdicts)
+    codes = [_code(answer, framework, channels) for answer in shown] if framework else []
+    if form == "table" and codes:
+        click.echo("\n\n".join(_blocks(shown, codes)))
+    elif form in ("table", "markdown"):
+        _print_table(answers, shown, form, (checkers, verdicts), codes)
     else:
-        missing = False
-        _print_answers(answers, shown, form, (checkers, verdicts), (framework, channels))
+        _print_records(answers, shown, form, verdicts, codes)
+    if form == "csv" or (form == "table" and codes):
+        _print_reasons(verdicts, every=form == "table")
+    for line in skipped:
+        click.echo(line, err=True)
     if interrupted:
         click.echo(f"interrupted: {len(verdicts)} of {len(shown)} answers were checked", err=True)
+    found = exit_code([one for group in verdicts for one in group])
+    if interrupted:
         return 1
-    return exit_code([one for group in verdicts for one in group]) or int(missing)
+    return found or int(bool(skipped) or any(one["code"] is None for one in codes))
 
 
 def _verify(
     shown: Answers,
     checkers: tuple[str, ...],
     channels: tuple[int, int] | None,
-    verdicts: list[tuple[Verdict, ...]],
+    found: tuple[Groups, list[str]],
 ) -> None:
-    """Fill in the verdicts, answer by answer; those that are there when it is broken off count."""
-    from deconvcalc.checkers.confirming import start, status, verify
+    """Fill in the verdicts, answer by answer; those that are there when it is broken off count.
 
+    Raises:
+        CheckError: there is too much to compute for the first.
+    """
+    from deconvcalc.checkers.confirming import verify
+
+    verdicts, skipped = found
+    # While the frameworks load, the first question tells whether it can be asked at all.
     with working(f"loading {', '.join(checkers)}"):
-        start(checkers)
-        for name in checkers:
-            status(name)
+        verdicts.append(verify(shown[0], checkers=checkers, channels=channels))
     with click.progressbar(
-        shown, label="confirming", file=sys.stderr, hidden=not sys.stderr.isatty()
+        length=len(shown), label="confirming", file=sys.stderr, hidden=not sys.stderr.isatty()
     ) as bar:
-        verdicts.extend(verify(answer, checkers=checkers, channels=channels) for answer in bar)
+        bar.update(1)
+        for number, answer in enumerate(islice(shown, 1, None), 2):
+            try:
+                verdicts.append(verify(answer, checkers=checkers, channels=channels))
+            except CheckError as error:
+                verdicts.append(())
+                skipped.append(f"#{number} was not checked: {error}")
+            bar.update(1)
 
 
-def _print_code(shown: Answers, framework: str, channels: tuple[int, int] | None) -> bool:
-    """The lines of each answer, as one text; whether one of them has none."""
-    missing = False
-    blocks = []
-    for answer in shown:
-        try:
-            code = answer.code(framework, channels)
-        except ConversionError as error:
-            missing = True
-            code = f"# {error.message}"
-        blocks.append(f"# {answer.source} -> {answer.target}\n{code}")
-    click.echo("\n\n".join(blocks))
-    return missing
-
-
-def _print_reasons(verdicts: list[tuple[Verdict, ...]]) -> None:
-    """Below code, which stays alone on stdout, the verdicts go to stderr."""
-    for number, group in enumerate(verdicts, 1):
-        for verdict in group:
-            said = "ok" if verdict.ok else f"not ok: {verdict.reason}"
-            click.echo(f"#{number} {verdict.checker}: {said}", err=True)
-
-
-def _print_answers(
-    answers: Answers,
-    shown: Answers,
-    form: str,
-    checked: tuple[tuple[str, ...] | None, list[tuple[Verdict, ...]]],
-    written: tuple[str | None, tuple[int, int] | None],
-) -> None:
-    checkers, verdicts = checked
-    limit = len(shown)
-    if form in ("table", "markdown"):
-        from deconvcalc.render.sheet import sheet
-        from deconvcalc.render.verdicts import column, mark, reasons, versions
-
-        columns = []
-        for place, name in enumerate(checkers or ()):
-            cells = [mark(group[place]) for group in verdicts]
-            columns.append((column(name), cells + [mark(None)] * (limit - len(cells))))
-        made = sheet(answers, limit, columns)
-        failed = [one for group in verdicts for one in group if not one.ok]
-        said = versions(verdicts[0]) if verdicts else []
-        rest = [hint for hint in made.hints if not (checkers and hint[0] == "confirm")]
-        made.hints = [*dict.fromkeys(reasons(failed)), *said, *rest]
-        made.legend += [(name, "what real layers said of size and values") for name, _ in columns]
-        _print_sheet(made, form)
-        return
-    from deconvcalc.render import records
-
-    more = [_fields(answer, *written) for answer in shown]
-    for fields, group in zip(more, verdicts, strict=False):
-        if form == "json":
-            fields["verdicts"] = [verdict.to_record() for verdict in group]
-        else:
-            fields |= {f"verify_{verdict.checker}": verdict.ok for verdict in group}
-    if form == "json":
-        click.echo(records.json_text(records.document(answers, limit, more)))
-    else:
-        click.echo("\n".join(records.csv_lines(answers, limit, more)))
-
-
-def _fields(answer: Any, framework: str | None, channels: tuple[int, int] | None) -> dict[str, Any]:
-    if framework is None:
-        return {}
+def _code(
+    answer: Answer, framework: str | None, channels: tuple[int, int] | None
+) -> dict[str, str | None]:
+    """The lines of an answer; where there are none, why."""
     try:
-        return {"code": answer.code(framework, channels)}
+        return {"code": answer.code(str(framework), channels)}
     except ConversionError as error:
         return {"code": None, "no_code": error.message}
 
 
-def _print_sheet(made: Any, form: str) -> None:
+def _blocks(shown: Answers, codes: list[dict[str, str | None]]) -> list[str]:
+    """The lines of each answer below a comment that names its sizes."""
+    from deconvcalc.render.sheet import shown_size
+
+    blocks = []
+    for answer, one in zip(shown, codes, strict=True):
+        code = one["code"] or "# " + str(one["no_code"]).replace("\n", "\n# ")
+        blocks.append(f"# {shown_size(answer.source)} -> {shown_size(answer.target)}\n{code}")
+    return blocks
+
+
+def _print_reasons(verdicts: Groups, *, every: bool) -> None:
+    """Below what has no room for them, the verdicts go to stderr: all, or why some are not ok."""
+    from deconvcalc.render.verdicts import all_reasons, mark
+
+    for number, group in enumerate(verdicts if every else (), 1):
+        for verdict in group:
+            click.echo(f"#{number} {verdict.checker}: {mark(verdict)}", err=True)
+    for label, text in all_reasons(verdicts):
+        click.echo(f"{label}: {text}" if label else f"  {text}", err=True)
+
+
+def _print_table(
+    answers: Answers,
+    shown: Answers,
+    form: str,
+    checked: tuple[tuple[str, ...] | None, Groups],
+    codes: list[dict[str, str | None]],
+) -> None:
+    from deconvcalc.render.sheet import sheet
+    from deconvcalc.render.verdicts import (
+        all_reasons,
+        column,
+        mark,
+        meaning,
+        versions,
+        way_round,
+    )
+
+    checkers, verdicts = checked
+    limit = len(shown)
+    columns = []
+    for place, name in enumerate(checkers or ()):
+        cells = [mark(group[place] if group else None) for group in verdicts]
+        columns.append((column(name), cells + [mark(None)] * (limit - len(cells))))
+    made = sheet(answers, limit, columns)
+    said = [*way_round(verdicts[0], "--verify"), *versions(verdicts[0])] if verdicts else []
+    done = {"confirm"} if checkers else set()
+    done |= {"code"} if codes else set()
+    rest = [hint for hint in made.hints if hint[0] not in done]
+    made.hints = [*all_reasons(verdicts), *said, *rest]
+    made.legend += [(column(name), meaning(name)) for name in checkers or ()]
     if form == "markdown":
         from deconvcalc.render import records
 
-        click.echo(records.markdown(made))
+        blocks = [f"```python\n{block}\n```" for block in _blocks(shown, codes)] if codes else []
+        click.echo("\n\n".join([records.markdown(made), *blocks]))
     elif wants_rich():
         from rich.console import Console
 
@@ -152,3 +166,24 @@ def _print_sheet(made: Any, form: str) -> None:
         from deconvcalc.render.text import plain
 
         click.echo(plain(made))
+
+
+def _print_records(
+    answers: Answers,
+    shown: Answers,
+    form: str,
+    verdicts: Groups,
+    codes: list[dict[str, str | None]],
+) -> None:
+    from deconvcalc.render import records
+
+    more: list[dict[str, Any]] = [dict(one) for one in codes] or [{} for _ in shown]
+    for fields, group in zip(more, verdicts, strict=False):
+        if form == "json":
+            fields["verdicts"] = [verdict.to_record() for verdict in group]
+        else:
+            fields |= {f"verify_{verdict.checker}": verdict.ok for verdict in group}
+    if form == "json":
+        click.echo(records.json_text(records.document(answers, len(shown), more)))
+    else:
+        click.echo("\n".join(records.csv_lines(answers, len(shown), more)))

@@ -14,6 +14,7 @@ from deconvcalc.cli.arguments import (
     FORMAT,
     SIZE,
     BoundType,
+    CountType,
     Verb,
     exit_2,
     wants_rich,
@@ -58,10 +59,17 @@ OPS = ["conv-transpose", "conv", "max-pool", "avg-pool", "resize-conv", "pixel-s
     help="One value for all axes, or one for each. By default equal axes share.",
 )
 @click.option(
-    "--limit", type=click.IntRange(min=1), help="How many to show. Default: 10 in tables."
+    "--limit",
+    type=CountType(1),
+    help="How many to show. Default: 10 in a table, 1 with --code, else all.",
 )
 @click.option("--all", "everything", is_flag=True, help="Show all answers.")
-@click.option("--verify", "checkers", type=CHECKERS, help="Let real layers confirm every answer.")
+@click.option(
+    "--verify",
+    "checkers",
+    type=CHECKERS,
+    help="Let real layers confirm each answer that is shown: torch,keras.",
+)
 @click.option(
     "--code",
     "framework",
@@ -115,7 +123,7 @@ def command(
 
             code = show(answers, limit, form, checkers, framework, channels)
         else:
-            _show(answers, limit, form)
+            _show(answers, limit, form, comment=bool(framework))
     if not answers or code:
         sys.exit(code or 1)
 
@@ -127,8 +135,14 @@ def _check_amount(answers: Answers, limit: int | None) -> None:
         )
 
 
-def _show(answers: Answers, limit: int | None, form: str) -> None:
-    if form == "table" and wants_rich():
+def _show(answers: Answers, limit: int | None, form: str, *, comment: bool) -> None:
+    """Print the answers; as a comment where code was asked for and there are none."""
+    if form == "table" and comment:
+        from deconvcalc.render.text import table
+
+        lines = table(answers, limit).splitlines()
+        click.echo("\n".join([f"# {line}".rstrip() for line in lines]))
+    elif form == "table" and wants_rich():
         from rich.console import Console
 
         from deconvcalc.render import terminal

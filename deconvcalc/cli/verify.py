@@ -12,6 +12,7 @@ from deconvcalc.cli.arguments import (
     CHECKERS,
     FORMAT,
     SIZE,
+    CountType,
     Verb,
     exit_2,
     wants_rich,
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from deconvcalc.checkers.verdict import Verdict
+    from deconvcalc.layers import Layer
 
 
 @click.command("verify", cls=Verb)
@@ -40,9 +42,11 @@ if TYPE_CHECKING:
     type=CHANNELS,
     help="Of a layer that leaves them open, times its groups. Default: 2:3.",
 )
-@click.option("--dtype", type=click.Choice(["float32", "float64"]), default="float32")
 @click.option(
-    "--seed", type=click.IntRange(0, 2**32 - 1), default=0, help="Of weights and input. Default: 0."
+    "--dtype", type=click.Choice(["float32", "float64"]), default="float32", show_default=True
+)
+@click.option(
+    "--seed", type=CountType(0, 2**32 - 1), default=0, help="Of weights and input. Default: 0."
 )
 @click.option(
     "--dialect",
@@ -61,7 +65,7 @@ def command(
 
     \b
     deconvcalc verify "ConvTranspose(6, stride=2)" 28
-    deconvcalc verify "Conv2DTranspose(8, 3, strides=2, padding='same')" 14x14 --with torch
+    deconvcalc verify "Conv2DTranspose(8, 3, strides=2)" 14x14 --with torch
     deconvcalc verify "nn.MaxPool2d(3, 2, 1)" 28 --with numpy,torch --format json
 
     Exit code: 0 if all confirm it, 1 if one does not or the layer refuses the size, 2 if something
@@ -79,12 +83,40 @@ def command(
                 raise
             click.echo(f"Error: {error}", err=True)
             sys.exit(1)
+        _check_channels(read, numbers["channels"])
         from deconvcalc.checkers.confirming import verify
 
         with working(f"asking {', '.join(checkers)}"):
             verdicts = verify(read, size, checkers, **numbers)
-    _show(repr(read), size, read.output_size(size), verdicts, form)
+    _show(repr(read), *_sizes(read, size, verdicts[0]), verdicts, form)
     sys.exit(exit_code(verdicts))
+
+
+def _check_channels(layer: Any, channels: tuple[int, int] | None) -> None:
+    """Refuse channels that contradict those of the layer, which would be passed over.
+
+    Raises:
+        QueryError: they do.
+    """
+    from deconvcalc.errors import QueryError
+
+    groups = getattr(layer, "groups", 1)
+    for name, given in zip(("in_channels", "out_channels"), channels or (), strict=False):
+        own = getattr(layer, name, None)
+        if own is not None and own not in (given, given * groups):
+            raise QueryError(
+                f"channels: the layer has {name} {own}, not {given}",
+                rule="channels",
+                hint="Leave --channels out, or leave them out of the layer.",
+            )
+
+
+def _sizes(layer: Layer, size: Any, verdict: Verdict) -> tuple[Any, Any]:
+    """The input and the output as they were asked for, or by axis where axes do not stay apart."""
+    result = layer.output_size(size)
+    if isinstance(size, int) and verdict.expected != (result,) * len(verdict.size):
+        return verdict.size, verdict.expected
+    return size, result
 
 
 def exit_code(verdicts: Iterable[Verdict]) -> int:

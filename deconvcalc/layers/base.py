@@ -606,11 +606,8 @@ def _refuse_some(layer: Layer, sizes: Any, refused: Any, rule: str) -> None:
 
 
 def _map(formula: Formula) -> SizeMap:
-    identity = SizeMap.identity()
     try:
-        result: SizeMap = formula.size(identity)
-        for _, slack in formula.slacks(identity):
-            result = result.where(slack)
+        result: SizeMap = formula.on(SizeMap.identity())
     except DeconvcalcError as error:
         raise DeconvcalcError(f"{formula.text} is no single floor: {error.message}") from None
-    return result.where(0, formula.modulus)
+    return result

@@ -154,7 +154,13 @@ def markdown(made: Sheet) -> str:
         cells = [cell.replace("|", "\\|") for cell in row]
         lines.append(f"| {' | '.join(cells)} |")
     lines += [""] if made.rows else []
-    return "\n".join(lines + [f"- {label}: {text}" for label, text in [*made.hints, *made.legend]])
+    items: list[str] = []
+    for label, text in [*made.hints, *made.legend]:
+        if label:
+            items.append(f"- {label}: {text}")
+        else:  # it goes on with the one above
+            items[-1] += f"; {text}"
+    return "\n".join(lines + items).rstrip()
 
 
 def verdicts_text(

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 __all__ = ["shown", "table"]
 
+GAP = 2
+"""Spaces between two columns."""
+
 STYLES = {"title": "bold", "head": "bold cyan", "first": "green", "legend": "dim"}
 
 
@@ -45,7 +48,7 @@ class _Shown:
         for role, text in rows:
             if wide and role in ("head", "first", "row") and text:
                 if role == "head":
-                    yield _narrow(made)
+                    yield _narrow(made, width)
                 continue
             style = STYLES.get(role, "")
             for line in [text] if len(text) <= width else _wrapped(text, width):
@@ -62,13 +65,34 @@ def _wrapped(text: str, width: int) -> list[str]:
     return wrap(text, max(width, 20), subsequent_indent=" " * min(column, width // 2))
 
 
-def _narrow(made: Sheet) -> Any:
-    """The rows as a table whose cells wrap."""
+def _narrow(made: Sheet, width: int) -> Any:
+    """The rows as a table whose cells wrap, between words as long as there is room for them."""
     from rich.table import Table
 
     shown = Table(box=None, pad_edge=False, padding=(0, 1), header_style=STYLES["head"])
-    for column in made.columns:
-        shown.add_column(column, justify="left" if is_left(column) else "right", overflow="fold")
+    for column, room in zip(made.columns, _widths(made, width), strict=True):
+        justify: Any = "left" if is_left(column) else "right"
+        shown.add_column(column, justify=justify, overflow="fold", width=room)
     for number, row in enumerate(made.rows):
         shown.add_row(*map(Text, row), style=STYLES["first"] if number == 0 else "")
     return shown
+
+
+def _widths(made: Sheet, width: int) -> list[int | None]:
+    """The width of each column: its longest word, and more for those that need least of it.
+
+    None where not even the words fit; rich then folds them.
+    """
+    columns = list(zip(made.columns, *made.rows, strict=True))
+    least = [
+        max(len(word) for cell in column for word in cell.split() or [""]) for column in columns
+    ]
+    most = [max(map(len, column)) for column in columns]
+    rest = width - sum(least) - GAP * (len(columns) - 1)
+    if rest < 0:
+        return [None] * len(columns)
+    for place in sorted(range(len(columns)), key=lambda place: most[place] - least[place]):
+        more = min(most[place] - least[place], rest)
+        least[place] += more
+        rest -= more
+    return [*least]

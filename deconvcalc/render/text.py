@@ -37,7 +37,8 @@ def lines(made: Sheet) -> list[tuple[str, str]]:
             ]
             role = ("head", "first")[number] if number < 2 else "row"
             result.append((role, ("  " + "  ".join(padded)).rstrip()))
-        result.append(("row", ""))
+        if made.hints or made.legend:
+            result.append(("row", ""))
     result += [("hint", line) for line in labelled(made.hints)]
     if made.hints and made.legend:
         result.append(("row", ""))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from deconvcalc.checkers.names import TITLES
+from deconvcalc.checkers.names import CHECKERS, TITLES
 from deconvcalc.render.sheet import Sheet, shown_size
 from deconvcalc.render.text import size_title
 
@@ -14,7 +14,20 @@ if TYPE_CHECKING:
     from deconvcalc.checkers.confirming import Status
     from deconvcalc.checkers.verdict import Verdict
 
-__all__ = ["checkers_table", "column", "mark", "reasons", "table", "versions"]
+__all__ = [
+    "all_reasons",
+    "checkers_table",
+    "column",
+    "mark",
+    "meaning",
+    "reasons",
+    "table",
+    "versions",
+    "way_round",
+]
+
+MOST_NAMED = 5
+"""How many answers a reason names by their numbers."""
 
 _MEANINGS = {
     "error": "the largest difference of a value from the reference, as a part of the largest value",
@@ -33,6 +46,13 @@ def mark(verdict: Verdict | None) -> str:
 def column(name: str) -> str:
     """The head of the column that has a checker's verdicts."""
     return f"run: {name}"
+
+
+def meaning(name: str) -> str:
+    """What that column says."""
+    if CHECKERS[name] is None:
+        return "whether the loops and the arithmetic agree"
+    return "what real layers said of size and values"
 
 
 def table(layer: str, size: Any, result: Any, verdicts: Sequence[Verdict]) -> Sheet:
@@ -60,8 +80,7 @@ def table(layer: str, size: Any, result: Any, verdicts: Sequence[Verdict]) -> Sh
         place = made.columns.index("adjoint")
         for row in (made.columns, *made.rows):
             del row[place]
-    made.hints = reasons(verdicts)
-    made.hints += versions(verdicts)
+    made.hints = [*reasons(verdicts), *way_round(verdicts, "--with"), *versions(verdicts)]
     made.legend = [(name, _MEANINGS[name]) for name in made.columns if name in _MEANINGS]
     return made
 
@@ -80,6 +99,35 @@ def reasons(verdicts: Sequence[Verdict]) -> list[tuple[str, str]]:
     ]
 
 
+def all_reasons(groups: Sequence[Sequence[Verdict]]) -> list[tuple[str, str]]:
+    """Why verdicts on several answers are not ok, each reason once.
+
+    Numbers tell of which answers, unless it is the same for all.
+    """
+    found: dict[tuple[str, str], tuple[Verdict, list[int]]] = {}
+    for number, group in enumerate(groups, 1):
+        for one in group:
+            if not one.ok:
+                found.setdefault((one.checker, str(one.reason)), (one, []))[1].append(number)
+    lines = []
+    for verdict, numbers in found.values():
+        (label, first), *others = reasons([verdict])
+        if len(numbers) < len(groups):
+            named = ", ".join([f"#{number}" for number in numbers[:MOST_NAMED]])
+            more = f" and {len(numbers) - MOST_NAMED:,} more" if len(numbers) > MOST_NAMED else ""
+            first = f"{named}{more}: {first}"
+        lines += [(label, first), *others]
+    return lines
+
+
+def way_round(verdicts: Sequence[Verdict], option: str) -> list[tuple[str, str]]:
+    """What can be asked where no framework answers."""
+    asked = {verdict.checker for verdict in verdicts}
+    if "numpy" in asked or not all(one.fault in ("missing", "broken") for one in verdicts):
+        return []
+    return [("numpy", f"{option} numpy needs no framework: it runs loops instead")]
+
+
 def versions(verdicts: Sequence[Verdict]) -> list[tuple[str, str]]:
     """By checker, the versions that said so."""
     return [(one.checker, _versions(one.versions)) for one in verdicts if one.versions]
@@ -91,7 +139,9 @@ def _versions(found: dict[str, str]) -> str:
 
 def checkers_table(found: Sequence[Status]) -> Sheet:
     """Every checker and whether it can be used, a row each."""
-    made = Sheet(f"{sum(one.state == 'ready' for one in found)} of {len(found)} checkers are ready")
+    ready = sum(one.state == "ready" for one in found)
+    verb = "is" if ready == 1 else "are"
+    made = Sheet(f"{ready} of {len(found)} checkers {verb} ready")
     made.columns = ["checker", "is", "state", "versions"]
     made.rows = [
         [one.name, TITLES[one.name], one.state, _versions(one.versions) or "-"] for one in found

@@ -140,6 +140,8 @@ class Answer:
         """What PyTorch calls padding: an int, one per axis, or pairs where no int says it."""
         if self.op == "pixel_shuffle":
             return None
+        if any(run.rule for run, _ in self._by_axis):
+            return "same"
         if self._by_pairs:
             return self.sides
         return alike([before for before, _ in self.sides])
@@ -280,7 +282,10 @@ class Answer:
             Upsample,
         )
 
-        rules = [Explicit(before, after) for before, after in self.sides]
+        rules = [
+            run.rule or Explicit(*sides)
+            for (run, _), sides in zip(self._by_axis, self.sides, strict=True)
+        ]
         window: dict[str, Any] = {"kernel_size": self.kernel_size, "axes": self.axes}
         if self.op != "pixel_shuffle":
             window |= {"stride": self.stride, "padding": alike(list(rules))}
@@ -348,7 +353,7 @@ def _plain(value: Any) -> Any:
     """Tuples as lists, and a set of inputs as its only member, or as text: "27..28"."""
     if isinstance(value, tuple):
         return [_plain(item) for item in value]
-    if value is None or isinstance(value, int):
+    if value is None or isinstance(value, (int, str)):
         return value
     inputs: Progression = value
     return inputs.start if inputs.start == inputs.stop else str(inputs)
@@ -372,6 +377,13 @@ class Answers(Sequence[Answer]):
         self._ranked = ranked
         self._total: int | None = None
 
+    def _answer(self, pick: Pick) -> Answer:
+        return Answer(self.query, pick)
+
+    def _with(self, ranked: Sequence[Pick]) -> Answers:
+        """The same question with these answers."""
+        return Answers(self.query, ranked)
+
     @property
     def total(self) -> int:
         """The number of answers."""
@@ -389,17 +401,17 @@ class Answers(Sequence[Answer]):
     def __getitem__(self, index: Any) -> Any:
         if isinstance(index, slice):
             chosen = range(self.total)[index]
-            return Answers(self.query, _Slice(self._ranked, chosen))
+            return self._with(_Slice(self._ranked, chosen))
         place, total = index.__index__(), self.total
         if place < 0:
             place += total
         if not 0 <= place < total:
             raise IndexError(f"there are {total} answers, no answer {index}")
-        return Answer(self.query, self._ranked[place])
+        return self._answer(self._ranked[place])
 
     def __iter__(self) -> Iterator[Answer]:
         for pick in self._ranked:
-            yield Answer(self.query, pick)
+            yield self._answer(pick)
 
     @property
     def best(self) -> Answer | None:
@@ -475,8 +487,8 @@ class Answers(Sequence[Answer]):
         picks = list(self._ranked)
         for criterion in reversed(criteria):
             key, reverse = _criterion(criterion)
-            picks.sort(key=lambda pick, key=key: key(Answer(self.query, pick)), reverse=reverse)  # type: ignore[misc]
-        return Answers(self.query, picks)
+            picks.sort(key=lambda pick, key=key: key(self._answer(pick)), reverse=reverse)  # type: ignore[misc]
+        return self._with(picks)
 
     def to_records(self) -> list[dict[str, Any]]:
         """All answers as flat dicts; see `Answer.to_record`."""

@@ -106,10 +106,7 @@ def _preimage(space: Space, ke: int, s: int, before: int, after: int, m: int) ->
         if space.transposed
         else Window(ke, s, before, after, space.ceil_mode)
     )
-    identity = SizeMap.identity()
-    result: SizeMap = formula.size(identity)
-    for _, slack in formula.slacks(identity):
-        result = result.where(slack)
+    result: SizeMap = formula.on(SizeMap.identity())
     return result.preimage(m)
 
 

@@ -22,6 +22,7 @@ from deconvcalc.solver.modes import BITS, admitted, dilated_in_both, in_both, wr
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from deconvcalc.layers import Same
     from deconvcalc.sizemap import Progression
     from deconvcalc.solver.query import Space
 
@@ -79,6 +80,8 @@ class Run:
         pairs, sources: where the source is unknown, the (source, target) sizes to judge it by,
             and the inputs that give the target, one progression an axis.
         wider: the modes that write the same window for more inputs, in a run of its own; or 0.
+        rule: for a target in n, the padding rule that depends on n, or None.
+        worst: its shift where it is not that of the line, as a fraction.
     """
 
     __slots__ = (
@@ -93,12 +96,16 @@ class Run:
         "modes",
         "op",
         "pairs",
+        "rule",
         "s",
         "skew",
         "sources",
         "v",
         "wider",
+        "worst",
     )
+    rule: Same | None
+    worst: tuple[int, int] | None
 
     def __init__(
         self,
@@ -120,6 +127,7 @@ class Run:
             self.flags |= NOT_BOTH
         self.pairs, self.sources = pairs, sources
         self.wider = 0
+        self.rule = self.worst = None
 
     def __len__(self) -> int:
         return len(self.kernels) - len(self.minus)
@@ -279,6 +287,8 @@ def _idle(op: str, n: int, m: int) -> bool:
 
 def shift(run: Run, pairs: tuple[Pair, ...]) -> tuple[int, int]:
     """The largest shift over the sizes, as a fraction."""
+    if run.worst is not None:
+        return run.worst
     best = (0, 1)
     for pair in run.pairs or pairs:
         num, unit = _shift(run.op, pair, run.line)

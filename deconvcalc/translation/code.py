@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
+from math import isfinite
 from typing import TYPE_CHECKING, Any
 
-from deconvcalc.errors import QueryError
 from deconvcalc.translation.steps import Channels, Step, Weight
-from deconvcalc.translation.weights import known_channels
-from deconvcalc.values import integer
+from deconvcalc.translation.weights import known_channels, read_channels
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -50,14 +49,7 @@ def lines(conversion: Conversion, channels: tuple[int, int] | None) -> list[str]
 
 
 def _checked(conversion: Conversion, channels: tuple[int, int]) -> tuple[int, int]:
-    counts = [integer(count) for count in channels]
-    if len(counts) != 2 or not all(count and count > 0 for count in counts):
-        raise QueryError(
-            f"channels must be two ints of at least 1, in and out, not {channels!r}",
-            rule="channels",
-            hint="Give (3, 64), or 3:64 on the command line.",
-        )
-    inputs, outputs = (int(count or 0) for count in counts)
+    inputs, outputs = read_channels(channels)
     for layer in conversion.layers:
         if "in_channels" in layer._fields:
             layer.replace(in_channels=inputs, out_channels=outputs)  # the groups divide them
@@ -115,7 +107,7 @@ def _written(value: Any) -> str:
     if isinstance(value, tuple):
         inside = ", ".join([_written(item) for item in value])
         return f"({inside},)" if len(value) == 1 else f"({inside})"
-    if isinstance(value, float) and value in (float("inf"), float("-inf")):
+    if isinstance(value, float) and not isfinite(value):
         return f'float("{value}")'
     return repr(value)
 

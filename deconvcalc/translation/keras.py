@@ -206,7 +206,6 @@ def _no_dilation(task: Task) -> None:
 
 
 def _max_pool(task: Task) -> Iterator[tuple[Step, ...]]:
-    layer: Any = task.layer
     _no_dilation(task)
     name = f"MaxPooling{task.axes}D"
     yield from _pool_words("max_pool", name, task)

@@ -32,7 +32,15 @@ from deconvcalc.layers import (
     Upsample,
 )
 from deconvcalc.translation.steps import IN, OUT, Channels, Step, Weight
-from deconvcalc.translation.task import Pair, Task, crops, fitted, refuse_other_names, slices, unfolding
+from deconvcalc.translation.task import (
+    Pair,
+    Task,
+    crops,
+    fitted,
+    refuse_other_names,
+    slices,
+    unfolding,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -209,26 +217,28 @@ def _left_out(task: Task, name: str) -> tuple[Step, ...]:
     layer: Any = task.layer
     sizes = task.known("how many windows are left over depends on it")
     cuts = tuple([(min(before, 0), min(after, 0)) for before, after in task.sides])
-    padding, rest = [], []
-    for n, m, cut, (before, _), (k, s, *_) in zip(
-        sizes, layer.output_size(sizes), cuts, task.sides, task.windows(), strict=True
-    ):
-        for skipped, pad in enumerate(range(max(before, 0), k // 2 + 1, s)):
-            wide = AvgPool(k, stride=s, padding=pad, ceil_mode=True, axes=1)
-            left = wide.output_size(n + sum(cut)) - skipped - m if wide.accepts(n + sum(cut)) else -1
-            if left >= 0:
-                break
-        else:
-            raise ConversionError(
-                "nn pads a mean alike on both sides, by half of its window, where that does not count",
-                hint="Pad first and count the padding, or take padding that is alike on both sides.",
-            )
-        padding.append((pad, pad))
-        rest.append((skipped, left))
+    rows = zip(sizes, layer.output_size(sizes), cuts, task.sides, task.windows(), strict=True)
+    wider = [
+        _wider(n + sum(cut), m, max(before, 0), k, s) for n, m, cut, (before, _), (k, s, *_) in rows
+    ]
+    sides = tuple([(padding, padding) for padding, *_ in wider])
     more = {"ceil_mode": True, "count_include_pad": False}
-    pool = Step(name, _spelled("avg_pool", task, tuple(padding)) | more)
+    pool = Step(name, _spelled("avg_pool", task, sides) | more)
     cropped = (_padding(cuts),) if any(map(any, cuts)) else ()
-    return (*cropped, pool, *_cropping(tuple(rest)))
+    return (*cropped, pool, *_cropping(tuple([(first, last) for _, first, last in wider])))
+
+
+def _wider(n: int, m: int, before: int, k: int, s: int) -> tuple[int, int, int]:
+    """Padding on both sides that gives the m windows too, and how many outputs it adds there."""
+    for first, padding in enumerate(range(before, k // 2 + 1, s)):
+        pool = AvgPool(k, stride=s, padding=padding, ceil_mode=True, axes=1)
+        last = pool.output_size(n) - first - m if pool.accepts(n) else -1
+        if last >= 0:
+            return padding, first, last
+    raise ConversionError(
+        "nn pads alike on both sides, by at most half of the window, what a mean leaves out",
+        hint="Pad first and count the padding, or take padding that is alike on both sides.",
+    )
 
 
 def _lp_pool(task: Task) -> Iterator[tuple[Step, ...]]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from math import prod
 from typing import TYPE_CHECKING, Any
 
+from deconvcalc.errors import QueryError
 from deconvcalc.layers import (
     Conv,
     ConvTranspose,
@@ -20,6 +21,7 @@ from deconvcalc.layers import (
     PixelUnshuffle,
     Unfold,
 )
+from deconvcalc.values import integer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -34,6 +36,7 @@ __all__ = [
     "channels_of",
     "known_channels",
     "per_axis",
+    "read_channels",
     "weight_shapes",
 ]
 
@@ -41,6 +44,23 @@ __all__ = [
 def per_axis(value: Any, axes: int) -> tuple[Any, ...]:
     """A field's value for each axis."""
     return value if isinstance(value, tuple) else (value,) * axes
+
+
+def read_channels(channels: Any) -> tuple[int, int]:
+    """Two counts of channels, in and out.
+
+    Raises:
+        QueryError: they are no two ints of at least 1.
+    """
+    counts = [integer(count) for count in channels] if isinstance(channels, (tuple, list)) else []
+    if len(counts) != 2 or not all(count and count > 0 for count in counts):
+        raise QueryError(
+            f"channels must be two ints of at least 1, in and out, not {channels!r}",
+            rule="channels",
+            hint="Give (3, 64), or 3:64 on the command line.",
+        )
+    inputs, outputs = (int(count or 0) for count in counts)
+    return inputs, outputs
 
 
 def channels_of(layer: Layer, channels: tuple[int, int], axes: int) -> tuple[int, int]:

@@ -14,7 +14,8 @@ framework refused:
     {"do": "many", "runs": [{"steps": ..., "dtype": ..., "inputs": ...}, ...]}
 
 asks for several at once, with arrays named "0/x", "0/w0", ...; the answer lists their "results"
-and names its arrays "0/y", .... A request that makes no sense gets a "fault" instead.
+and names its arrays "0/y", .... `sweep` has a third kind of request, for thousands of layers. A
+request that makes no sense gets a "fault" instead.
 """
 
 from __future__ import annotations
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from deconvcalc.checkers.wire import Message
+    from deconvcalc.checkers.workers.sweep import Sweeper
 
     Arrays = Mapping[str, np.ndarray]
 
@@ -78,6 +80,9 @@ class Framework(Protocol):
 
     def array(self, value: Any) -> np.ndarray:
         """A tensor as an array."""
+
+    def sweeper(self, x: np.ndarray, w: np.ndarray) -> Sweeper:
+        """The functions behind its layers."""
 
 
 class RequestError(Exception):
@@ -196,7 +201,19 @@ def _answer(framework: Framework, header: dict[str, Any], arrays: Arrays) -> Mes
             answers = [_run(framework, run, mine) for run, mine in zip(runs, own, strict=True)]
             outputs = {f"{i}/y": y for i, (_, y) in enumerate(answers) if y is not None}
             return {"ok": True, "results": [result for result, _ in answers]}, outputs
+        case {"do": "sweep"}:
+            return _swept(framework, header, arrays)
     raise RequestError(f"nothing to do: {str(header)[:LONGEST_ERROR]}")
+
+
+def _swept(framework: Framework, header: dict[str, Any], arrays: Arrays) -> Message:
+    from deconvcalc.checkers.workers.sweep import sweep
+
+    try:
+        sweeper = framework.sweeper(arrays["x"], arrays["w"])
+        return sweep(sweeper, header, arrays)
+    except (KeyError, ValueError, IndexError) as error:
+        raise RequestError(f"cannot be swept: {type(error).__name__}: {error}") from error
 
 
 def _run(

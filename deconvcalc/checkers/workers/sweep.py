@@ -1,11 +1,11 @@
 """Thousands of configurations in one request, by the functions behind the layers.
 
-    {"do": "sweep", "errors": false}
+    {"do": "sweep", "functional": true, "errors": false}
 
 with the arrays "rows" (one configuration each, as `Configuration.row` writes it), "x" and "w"
-(the input and the kernel of a configuration are their first numbers), "layers" (the places of the
-rows that are built as real layers as well) and "screened" (those that are not run at all) is
-answered by
+(the input and the kernel of a configuration are their first numbers; a max pool gets -x), "layers"
+(the places of the rows that are built as real layers as well) and "screened" (those that are not
+run at all) is answered by
 
     {"ok": true, "errors": []}
 
@@ -16,10 +16,12 @@ another), and "layer sizes" and "layer values" for the rows of "layers".
 
 from __future__ import annotations
 
+import contextlib
+import gc
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from contextlib import AbstractContextManager
 
     import numpy as np
@@ -28,7 +30,7 @@ if TYPE_CHECKING:
 
     Row = Sequence[int]
 
-__all__ = ["REFUSED", "SKIPPED", "Sweeper", "spread", "sweep"]
+__all__ = ["REFUSED", "SKIPPED", "Made", "Sweeper", "spread", "sweep", "uncollected"]
 
 REFUSED = -1
 """The size of what the framework refuses."""
@@ -40,11 +42,12 @@ SKIPPED = -2
 class Sweeper(Protocol):
     """The functions of a framework. Whatever they raise is a refusal."""
 
-    def hidden(self, row: Row) -> bool:
-        """Whether a layer has a rule for this row that the function does not check."""
+    @property
+    def functions(self) -> Sequence[Callable[[Row], Any]]:
+        """By the place of an operation, what its function makes of a row."""
 
-    def function(self, row: Row) -> Any:
-        """What the function makes of the row."""
+    def hidden(self, rows: np.ndarray) -> np.ndarray:
+        """For each row, whether a layer has a rule for it that the function does not check."""
 
     def layer(self, row: Row) -> Any:
         """What a real layer makes of the row."""
@@ -52,11 +55,23 @@ class Sweeper(Protocol):
     def quick(self) -> AbstractContextManager[Any]:
         """What makes the functions of one axis quick."""
 
-    def size(self, output: Any) -> int:
-        """The size of an output along its last axis."""
+    def sizes(self, outputs: list[Any]) -> list[int]:
+        """The size of each output along its last axis; what is None was refused."""
 
     def join(self, outputs: list[Any]) -> np.ndarray:
         """All numbers of some outputs, one output after another."""
+
+
+class Made(dict[Any, Any]):
+    """What is made at the first look, from its key."""
+
+    def __init__(self, make: Callable[..., Any]) -> None:
+        super().__init__()
+        self.make = make
+
+    def __missing__(self, key: tuple[Any, ...]) -> Any:
+        self[key] = value = self.make(*key)
+        return value
 
 
 def spread(numbers: np.ndarray, axes: int, pools: bool) -> np.ndarray:
@@ -78,54 +93,64 @@ def sweep(sweeper: Sweeper, header: Mapping[str, Any], arrays: Mapping[str, Any]
     """Run every row by its function, or its layer where that sees more, and some by both."""
     import numpy as np
 
-    rows = arrays["rows"].tolist()
-    screened = set(arrays["screened"].tolist())
-    hidden = [sweeper.hidden(row) for row in rows]
+    table = arrays["rows"]
+    rows = table.tolist()
     outputs: list[Any] = [None] * len(rows)
-    errors: list[str] = [""] * len(rows)
-    places = [place for place in range(len(rows)) if place not in screened]
-    one = [place for place in places if not hidden[place] and rows[place][1] == 1]
-    many = [place for place in places if not hidden[place] and rows[place][1] > 1]
-    with sweeper.quick():
-        _run(sweeper.function, rows, one, outputs, errors)
-    _run(sweeper.function, rows, many, outputs, errors)
-    unseen = {place for place in places if hidden[place]}
-    unseen |= {place for place in one + many if _empty(outputs[place], sweeper)}
-    _run(sweeper.layer, rows, sorted(unseen), outputs, errors)
+    errors = [""] * len(rows) if header.get("errors") else []
+    run = np.ones(len(rows), bool)
+    run[arrays["screened"]] = False
+    by = run & sweeper.hidden(table) if header.get("functional", True) else run.copy()
+    one = np.flatnonzero(run & ~by & (table[:, 1] == 1)).tolist()
+    many = np.flatnonzero(run & ~by & (table[:, 1] > 1)).tolist()
     both = arrays["layers"].tolist()
-    built: list[Any] = [None] * len(rows)
-    _run(sweeper.layer, rows, both, built, [""] * len(rows))
-    sizes = [REFUSED if output is None else sweeper.size(output) for output in outputs]
-    for place in screened:
-        sizes[place] = SKIPPED
-    double = [built[place] for place in both]
-    answer = {
-        "sizes": np.array(sizes, np.int64),
-        "by": np.array([place in unseen for place in range(len(rows))], np.int8),
-        "values": sweeper.join([output for output in outputs if output is not None]),
-        "layer sizes": np.array(
-            [REFUSED if output is None else sweeper.size(output) for output in double], np.int64
-        ),
-        "layer values": sweeper.join([output for output in double if output is not None]),
-    }
-    return {"ok": True, "errors": errors if header.get("errors") else []}, answer
+    # Layers are built as a person builds them: that is what the functions stand beside.
+    with uncollected() if header.get("functional", True) else contextlib.nullcontext():
+        with sweeper.quick():
+            _run(sweeper.functions, rows, one, outputs, errors)
+        _run(sweeper.functions, rows, many, outputs, errors)
+        # Where nothing came out, the layer says whether it means that.
+        by |= run & (np.array(sweeper.sizes(outputs), np.int64) == 0)
+        layers = [sweeper.layer] * len(sweeper.functions)
+        _run(layers, rows, np.flatnonzero(by).tolist(), outputs, errors)
+        built: list[Any] = [None] * len(rows)
+        _run(layers, rows, both, built, [])
+        double = [built[place] for place in both]
+        sizes = np.array(sweeper.sizes(outputs), np.int64)
+        sizes[~run] = SKIPPED
+        answer = {
+            "sizes": sizes,
+            "by": by.astype(np.int8),
+            "values": sweeper.join([output for output in outputs if output is not None]),
+            "layer sizes": np.array(sweeper.sizes(double), np.int64),
+            "layer values": sweeper.join([output for output in double if output is not None]),
+        }
+    return {"ok": True, "errors": errors}, answer
+
+
+@contextlib.contextmanager
+def uncollected() -> Iterator[None]:
+    """Without the garbage collector, which would look through everything again and again."""
+    collects = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if collects:
+            gc.enable()
 
 
 def _run(
-    way: Callable[[Row], Any],
+    ways: Sequence[Callable[[Row], Any]],
     rows: list[Row],
     places: Sequence[int],
     outputs: list[Any],
     errors: list[str],
 ) -> None:
     for place in places:
+        row = rows[place]
         try:
-            outputs[place] = way(rows[place])
+            outputs[place] = ways[row[0]](row)
         except Exception as error:  # noqa: BLE001 - whatever a framework raises is a refusal
             outputs[place] = None
-            errors[place] = f"{type(error).__name__}: {error}"
-
-
-def _empty(output: Any, sweeper: Sweeper) -> bool:
-    """Whether nothing came out: the layer says whether it means that."""
-    return output is not None and sweeper.size(output) == 0
+            if errors:
+                errors[place] = f"{type(error).__name__}: {error}"

@@ -1,0 +1,241 @@
+"""Many configurations side by side: the library's sizes, and values by walking over windows.
+
+Each distinct call is read once, by `deconvcalc.parse`; what it says of all its sizes is asked at
+once. The values come from the fields of the layer, not from its formulas: a window starts at every
+stride, and reads or writes at every dilation.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+
+from deconvcalc.checkers.configuration import Configuration, lethal
+from deconvcalc.checkers.workers.sweep import REFUSED, spread
+from deconvcalc.errors import DeconvcalcError, QueryError
+from deconvcalc.layers import Same
+from deconvcalc.notation import parse
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from numpy.typing import NDArray
+
+    Array = NDArray[Any]
+
+__all__ = ["Table"]
+
+
+class _Group(NamedTuple):
+    """Configurations of one operation, sorted by their kernel, largest first; a column each.
+
+    Attributes:
+        n, m, k, s, d: the input, the output, the kernel, the stride and the dilation.
+        before: the padding, or the crop, before.
+        room: where the padding after ends, counted from the input's first element.
+        counted: 1 where a mean counts the padding.
+    """
+
+    n: Array
+    m: Array
+    k: Array
+    s: Array
+    d: Array
+    before: Array
+    room: Array
+    counted: Array
+
+
+class Table:
+    """Configurations, and what the library says of them.
+
+    Args:
+        wanted: the configurations.
+        framework: whose calls they are.
+        rng: of the numbers.
+
+    Attributes:
+        rows: the configurations as ints.
+        x, w: the numbers that inputs and kernels begin with. None is negative, so that no sum is
+            lost to rounding; a max pool gets their negatives, so that padding never wins unseen.
+        screened: the places that would end the process of the framework.
+        sizes: by the library, `REFUSED` where it refuses; set by `predict`.
+        values: each value along one axis, one configuration after another; set by `predict`.
+    """
+
+    def __init__(
+        self, wanted: Sequence[Configuration], framework: str, rng: np.random.Generator
+    ) -> None:
+        self.wanted = wanted
+        self.framework = framework
+        rows = [one.row() for one in wanted]
+        self.rows = np.array(rows, np.int64).reshape(len(rows), 11)
+        self.axes = self.rows[:, 1]
+        most = max(1, int(self.rows[:, 10].max(initial=0)), int(self.rows[:, 2].max(initial=0)))
+        self.x = (rng.random(most) + 0.5).astype(np.float32)
+        self.w = (rng.random(most) + 0.5).astype(np.float32)
+        killing = [i for i, one in enumerate(wanted) if lethal(one)] if framework == "keras" else []
+        self.screened = np.array(killing, np.int64)
+        self.sizes = np.full(len(rows), REFUSED, np.int64)
+        self.values = np.zeros(0)
+        self.fields = np.zeros((len(rows), 6), np.int64)
+
+    def check(self, largest: int) -> None:
+        """Refuse what no sweep can run.
+
+        Raises:
+            QueryError: a size below 1, or a number that is too large.
+        """
+        if not len(self.rows):
+            return
+        numbers = self.rows[:, [2, 3, 4, 6, 10]]
+        if np.abs(numbers).max() > largest or self.rows[:, 10].min() < 1:
+            raise QueryError(
+                f"a sweep takes sizes from 1 and numbers up to {largest}", rule="configurations"
+            )
+
+    def predict(self) -> None:
+        """The sizes and the values by the library."""
+        calls: dict[tuple[Any, ...], list[int]] = {}
+        for place, one in enumerate(self.wanted):
+            calls.setdefault(one[:-1], []).append(place)
+        for group in calls.values():
+            self._read(np.array(group))
+        self.values = self._values()
+
+    def _read(self, places: Array) -> None:
+        """One call at all its sizes: the output sizes, and the fields of its layer."""
+        try:
+            layer = parse(self.wanted[places[0]].call(self.framework))
+        except DeconvcalcError:
+            return
+        taken = places[layer.accepts(self.rows[places, 10])]
+        if not len(taken):
+            return
+        n = self.rows[taken, 10]
+        self.sizes[taken] = layer.output_size(n)
+        fields: Any = layer
+        k, s, d = fields.kernel_size, fields.stride, fields.dilation
+        rule = fields.padding
+        if isinstance(rule, Same):  # one window for every stride that begins in the input
+            reach = (n - 1) // s * s + d * (k - 1) + 1
+            total = np.maximum(reach - n, 0)
+            before = total - total // 2 if rule.odd == "lower" else total // 2
+            after = total - before
+        else:
+            before, after = rule.before, rule.after
+        counted = getattr(layer, "count_include_pad", False)
+        for column, value in enumerate((k, s, d, before, n + after, counted)):
+            self.fields[taken, column] = value
+
+    def refusal(self, one: Configuration) -> str:
+        """Why the library refuses a configuration."""
+        try:
+            parse(one.call(self.framework)).output_size((one.size,) * one.axes)
+        except DeconvcalcError as error:
+            return str(error).splitlines()[0]
+        return ""
+
+    def _values(self) -> Array:
+        """The values of all configurations that the library takes, along one axis."""
+        ends = np.cumsum(np.maximum(self.sizes, 0))
+        values = np.zeros(ends[-1] if len(ends) else 0)
+        for operation in range(4):
+            chosen = np.flatnonzero((self.rows[:, 0] == operation) & (self.sizes > 0))
+            if not len(chosen):
+                continue
+            chosen = chosen[np.argsort(-self.fields[chosen, 0], kind="stable")]
+            m = self.sizes[chosen]
+            group = _Group(self.rows[chosen, 10], m, *self.fields[chosen].T)
+            if operation == 1:
+                flat = _written(group, self.x, self.w)
+            else:
+                flat = _gathered(group, self.x, self.w, operation)
+            values[np.repeat(ends[chosen] - m, m) + _counted(m)] = flat
+        return values
+
+    def gaps(self, sizes: Array, values: Array, tolerance: float) -> Iterator[tuple[int, float]]:
+        """The places where values differ by more than a part of the largest, and by how much."""
+        theirs = np.maximum(sizes, 0)
+        ends = np.cumsum(theirs**self.axes)
+        own = np.cumsum(np.maximum(self.sizes, 0))
+        same = (sizes == self.sizes) & (sizes > 0)
+        flat = np.flatnonzero(same & (self.axes == 1))
+        if len(flat):
+            m = sizes[flat]
+            steps = _counted(m)
+            found = values[np.repeat(ends[flat] - m, m) + steps].astype(np.float64)
+            expected = self.values[np.repeat(own[flat] - m, m) + steps]
+            yield from _apart(flat, m, found, expected, tolerance)
+        for place in np.flatnonzero(same & (self.axes > 1)).tolist():
+            size, axes = int(sizes[place]), int(self.axes[place])
+            line = self.values[own[place] - size : own[place]]
+            expected = spread(line, axes, int(self.rows[place, 0]) == 2).reshape(-1)
+            found = values[ends[place] - size**axes : ends[place]].astype(np.float64)
+            yield from _apart(np.array([place]), np.array([size**axes]), found, expected, tolerance)
+
+
+def _apart(
+    places: Array, lengths: Array, found: Array, expected: Array, tolerance: float
+) -> Iterator[tuple[int, float]]:
+    """Compare pieces of some lengths; infinite values have to be the same."""
+    equal = found == expected
+    gap = np.abs(np.where(equal, 0.0, found) - np.where(equal, 0.0, expected))
+    scale = np.where(np.isfinite(expected), np.abs(expected), 0.0)
+    starts = np.cumsum(lengths) - lengths
+    gaps = np.maximum.reduceat(gap, starts)
+    scales = np.maximum.reduceat(scale, starts)
+    for index in np.flatnonzero(~(gaps <= tolerance * scales)).tolist():
+        yield int(places[index]), float(gaps[index] / max(scales[index], 1e-30))
+
+
+def _counted(lengths: Array) -> Array:
+    """0, 1, ... for each length, one after another."""
+    starts = np.cumsum(lengths) - lengths
+    counted: Array = np.arange(lengths.sum()) - np.repeat(starts, lengths)
+    return counted
+
+
+def _gathered(group: _Group, x: Array, w: Array, operation: int) -> Array:
+    """Windows that read: a sum, a largest value or a mean."""
+    m = group.m
+    first = _counted(m) * np.repeat(group.s, m) - np.repeat(group.before, m)
+    step, n, room = [np.repeat(column, m) for column in (group.d, group.n, group.room)]
+    counted = np.repeat(group.counted == 1, m)
+    low, high = np.where(counted, -np.repeat(group.before, m), 0), np.where(counted, room, n)
+    result = np.full(len(first), -np.inf if operation == 2 else 0.0)
+    taps = np.zeros(len(first))
+    numbers = (-x if operation == 2 else x).astype(np.float64)
+    ends = np.cumsum(m)
+    for tap in range(int(group.k[0])):
+        active = ends[np.searchsorted(-group.k, -tap, side="left") - 1]
+        at = first[:active] + tap * step[:active]
+        inside = (at >= 0) & (at < n[:active])
+        read = numbers[np.where(inside, at, 0)]
+        if operation == 2:
+            result[:active] = np.maximum(result[:active], np.where(inside, read, -np.inf))
+        else:
+            weight = float(w[tap]) if operation == 0 else 1.0
+            result[:active] += np.where(inside, read * weight, 0.0)
+            taps[:active] += (at >= low[:active]) & (at < high[:active])
+    return result / taps if operation == 3 else result
+
+
+def _written(group: _Group, x: Array, w: Array) -> Array:
+    """Inputs that write a copy of the kernel each, added up where copies meet."""
+    n, m = group.n, group.m
+    step = _counted(n)
+    numbers = x.astype(np.float64)[step]
+    first = step * np.repeat(group.s, n) - np.repeat(group.before, n)
+    d, size = np.repeat(group.d, n), np.repeat(m, n)
+    start = np.repeat(np.cumsum(m) - m, n)
+    result = np.zeros(m.sum())
+    ends = np.cumsum(n)
+    for tap in range(int(group.k[0])):
+        active = ends[np.searchsorted(-group.k, -tap, side="left") - 1]
+        at = first[:active] + tap * d[:active]
+        inside = (at >= 0) & (at < size[:active])
+        # For one tap no two inputs write to the same place.
+        result[start[:active][inside] + at[inside]] += numbers[:active][inside] * float(w[tap])
+    return result

@@ -1,0 +1,1060 @@
+"""Sets of sizes n >= 1: from a start on residue classes, before it whatever there is.
+
+A set is kept in one form: the least modulus, the least start from which it decides alone, and the
+members before that as the longest pieces that repeat. So equal sets have equal fields, however they
+were made, and a modulus or a start of 10**12 costs no more than one of 4.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from itertools import count, islice, pairwise
+from math import gcd
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from deconvcalc.errors import DeconvcalcError
+from deconvcalc.values import Value, integer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from deconvcalc.sizemap import Progression
+
+__all__ = ["MOST_CLASSES", "MOST_PIECES", "LimitError", "Sizes"]
+
+MOST_CLASSES = 500_000
+"""The work limit: a set keeps up to this many residue classes, or all classes but this many."""
+
+MOST_PIECES = 20_000
+"""The work limit before the start: up to this many pieces."""
+
+_LONGEST_PERIOD = 32
+"""A piece before the start repeats up to this many runs of neighbours."""
+
+
+class LimitError(DeconvcalcError):
+    """An operation on sets that would keep more than the work limit."""
+
+
+class _Classes(Value):
+    """The integers that are, or where `negated` are not, one of `marked` modulo `modulus`.
+
+    The modulus is the least one, and no more than half of its residues are marked.
+    """
+
+    __slots__ = ("marked", "modulus", "negated")
+    _fields = ("modulus", "marked", "negated")
+    modulus: int
+    marked: tuple[int, ...]
+    negated: bool
+
+    def __init__(self, modulus: int, marked: Iterable[int], negated: bool = False) -> None:
+        found = tuple(sorted(marked))
+        if 2 * len(found) > modulus or (2 * len(found) == modulus and negated):
+            inside = set(found)
+            found = tuple([r for r in range(modulus) if r not in inside])
+            negated = not negated
+        if len(found) > MOST_CLASSES:
+            raise _too_many_classes(len(found))
+        modulus, found = _least_period(modulus, found)
+        self._set(modulus=modulus, marked=found, negated=negated)
+
+    def flipped(self) -> _Classes:
+        """All other integers."""
+        if 2 * len(self.marked) == self.modulus:
+            return _Classes(self.modulus, self.marked, not self.negated)
+        other = _Classes.__new__(_Classes)
+        other._set(modulus=self.modulus, marked=self.marked, negated=not self.negated)
+        return other
+
+    def __bool__(self) -> bool:
+        return self.negated or bool(self.marked)
+
+    def __contains__(self, n: int) -> bool:
+        residue = n % self.modulus
+        place = bisect_left(self.marked, residue)
+        return (self.marked[place : place + 1] == (residue,)) is not self.negated
+
+    def marks(self, n: int) -> int:
+        """How many integers from 0 to n - 1 have a marked residue."""
+        turns, rest = divmod(n, self.modulus)
+        return turns * len(self.marked) + bisect_left(self.marked, rest)
+
+    def rank(self, n: int) -> int:
+        """How many members there are from 0 to n - 1."""
+        return n - self.marks(n) if self.negated else self.marks(n)
+
+    def nth(self, index: int) -> int:
+        """The member with this rank."""
+        marked = self.marked
+        if not self.negated:
+            turns, place = divmod(index, len(marked))
+            return turns * self.modulus + marked[place]
+        turns, place = divmod(index, self.modulus - len(marked))
+        skipped = bisect_right(range(len(marked)), place, key=lambda i: marked[i] - i)
+        return turns * self.modulus + place + skipped
+
+    def next(self, n: int) -> int | None:
+        """The least member from n upwards."""
+        return self.nth(self.rank(n)) if self else None
+
+    def previous(self, n: int) -> int | None:
+        """The greatest member from n downwards."""
+        return self.nth(self.rank(n + 1) - 1) if self else None
+
+    def count(self, low: int, high: int) -> int:
+        """How many members there are from low to high."""
+        return self.rank(high + 1) - self.rank(low)
+
+    def between(self, low: int, high: int | None) -> Iterator[int]:
+        """The members from low to high."""
+        for first, last in self.runs(low, high):
+            yield from count(first) if last is None else range(first, last + 1)
+
+    def runs(self, low: int, high: int | None) -> Iterator[tuple[int, int | None]]:
+        """Members from low to high as ranges; neighbours may touch. Only the last may be open."""
+        if not self.negated:
+            for n in self._marks_between(low, high):
+                yield n, n
+            return
+        for n in self._marks_between(low, high):
+            if low < n:
+                yield low, n - 1
+            low = n + 1
+        if high is None or low <= high:
+            yield low, high
+
+    def _marks_between(self, low: int, high: int | None) -> Iterator[int]:
+        """The integers from low to high with a marked residue."""
+        if not self.marked:
+            return
+        base, least = low - low % self.modulus, low % self.modulus
+        while True:
+            for residue in self.marked[bisect_left(self.marked, least) :]:
+                n = base + residue
+                if high is not None and n > high:
+                    return
+                yield n
+            base, least = base + self.modulus, 0
+
+    def residues(self) -> tuple[int, ...]:
+        """All residues of the members.
+
+        Raises:
+            LimitError: there are too many to list.
+        """
+        if not self.negated:
+            return self.marked
+        if self.modulus - len(self.marked) > MOST_CLASSES:
+            raise _too_many_classes(self.modulus - len(self.marked))
+        marked = set(self.marked)
+        return tuple([r for r in range(self.modulus) if r not in marked])
+
+
+def _too_many_classes(count: int) -> LimitError:
+    return LimitError(
+        f"the set has {count} residue classes, more than the work limit of {MOST_CLASSES}",
+        rule="residues",
+        hint="Ask about a smaller modulus.",
+    )
+
+
+def _least_period(modulus: int, marked: tuple[int, ...]) -> tuple[int, tuple[int, ...]]:
+    """The same residues by the least modulus. A copy for every period: their number divides."""
+    if not marked:
+        return 1, ()
+    rest, prime = gcd(len(marked), modulus), 2
+    while rest > 1:
+        if prime * prime > rest:
+            prime = rest
+        if rest % prime:
+            prime += 1
+            continue
+        rest //= prime
+        period, few = modulus // prime, len(marked) // prime
+        if all(marked[i + few] - marked[i] == period for i in range(len(marked) - few)):
+            modulus, marked = period, marked[:few]
+    return modulus, marked
+
+
+_EMPTY = _Classes(1, ())
+_FULL = _EMPTY.flipped()
+
+# Intersections of classes. The three helpers take classes that are not negated.
+
+
+def _both(one: _Classes, two: _Classes) -> _Classes:
+    if one.negated and two.negated:
+        return _either(one.flipped(), two.flipped()).flipped()
+    if one.negated:
+        one, two = two, one
+    return _without(one, two.flipped()) if two.negated else _common(one, two)
+
+
+def _common(one: _Classes, two: _Classes) -> _Classes:
+    """By the Chinese remainder theorem, pair by pair."""
+    shared = gcd(one.modulus, two.modulus)
+    partners: dict[int, list[int]] = {}
+    for residue in two.marked:
+        partners.setdefault(residue % shared, []).append(residue)
+    total = sum([len(partners.get(residue % shared, ())) for residue in one.marked])
+    if total > MOST_CLASSES:
+        raise _too_many_classes(total)
+    step = two.modulus // shared
+    inverse = pow(one.modulus // shared, -1, step)
+    return _Classes(
+        one.modulus * step,
+        [
+            first + one.modulus * ((second - first) // shared * inverse % step)
+            for first in one.marked
+            for second in partners.get(first % shared, ())
+        ],
+    )
+
+
+def _without(one: _Classes, two: _Classes) -> _Classes:
+    common = _common(one, two)
+    if not common or common == one:
+        return _EMPTY if common else one
+    inside = set(two.marked)
+    modulus, lifted = _lifted(one, two.modulus)
+    return _Classes(modulus, [r for r in lifted if r % two.modulus not in inside])
+
+
+def _either(one: _Classes, two: _Classes) -> _Classes:
+    common = _common(one, two)
+    if common in (one, two):
+        return two if common == one else one
+    modulus, first = _lifted(one, two.modulus)
+    return _Classes(modulus, {*first, *_lifted(two, one.modulus)[1]})
+
+
+def _lifted(classes: _Classes, modulus: int) -> tuple[int, list[int]]:
+    """The residues modulo the least common multiple, and that."""
+    copies = modulus // gcd(modulus, classes.modulus)
+    if copies * len(classes.marked) > MOST_CLASSES:
+        raise _too_many_classes(copies * len(classes.marked))
+    whole = classes.modulus * copies
+    return whole, [r + by for by in range(0, whole, classes.modulus) for r in classes.marked]
+
+
+def _first_difference(one: _Classes, two: _Classes, low: int, high: int | None) -> int | None:
+    """The least n from low to high that is in one and not in the other."""
+    if one == two:
+        return None
+    if one.negated and two.negated:
+        one, two = one.flipped(), two.flipped()
+    while high is None or low <= high:
+        ours, others = one.next(low), two.next(low)
+        if ours != others:
+            at = min([n for n in (ours, others) if n is not None])
+            return at if high is None or at <= high else None
+        low = low + 1 if ours is None else ours + 1
+    return None
+
+
+def _last_difference(one: _Classes, two: _Classes, low: int, high: int) -> int | None:
+    """The greatest n from low to high that is in one and not in the other."""
+    if one == two:
+        return None
+    if one.negated and two.negated:
+        one, two = one.flipped(), two.flipped()
+    while low <= high:
+        ours, others = one.previous(high), two.previous(high)
+        if ours != others:
+            at = max([n for n in (ours, others) if n is not None])
+            return at if at >= low else None
+        high = high - 1 if ours is None else ours - 1
+    return None
+
+
+_Steps = list[tuple[int, _Classes]]
+"""Membership as steps: from each number on, up to the next, these classes. The first is at 1."""
+
+
+def _joined(steps: Iterable[tuple[int, _Classes]]) -> _Steps:
+    """Steps where a later one at the same number holds, and neighbours differ."""
+    found: _Steps = []
+    for low, classes in steps:
+        if found and found[-1][0] == low:
+            found.pop()
+        if not found or found[-1][1] != classes:
+            found.append((low, classes))
+    return found
+
+
+def _meet(one: _Steps, two: _Steps) -> _Steps:
+    """The intersection."""
+    return _joined(_cut(one, two))
+
+
+def _cut(one: _Steps, two: _Steps) -> Iterator[tuple[int, _Classes]]:
+    i, j, low = 0, 0, 1
+    while True:
+        ends = [steps[k + 1][0] for steps, k in ((one, i), (two, j)) if k + 1 < len(steps)]
+        end = min(ends) if ends else None
+        yield from _meet_between(one[i][1], two[j][1], low, end)
+        if end is None:
+            return
+        i += i + 1 < len(one) and one[i + 1][0] == end
+        j += j + 1 < len(two) and two[j + 1][0] == end
+        low = end
+
+
+def _meet_between(one: _Classes, two: _Classes, low: int, end: int | None) -> _Steps:
+    """The intersection from low up to before `end`: number by number where there are few."""
+    if not one or not two:
+        return [(low, _EMPTY)]
+    if end is not None and one.marked and two.marked:
+        if one.marks(end) - one.marks(low) < two.marks(end) - two.marks(low):
+            one, two = two, one
+        few = two.marks(end) - two.marks(low)
+        if few <= _LONGEST_PERIOD + len(one.marked) + len(two.marked):
+            usual, special = (one, _EMPTY) if two.negated else (_EMPTY, one)
+            steps = [(low, usual)]
+            first = two.marks(low)
+            marks = two.flipped() if two.negated else two
+            for n in [marks.nth(index) for index in range(first, first + few)]:
+                steps += [(n, special), (n + 1, usual)]
+            return steps
+    return [(low, _both(one, two))]
+
+
+class _Piece(NamedTuple):
+    """The members of some classes from one of them to another."""
+
+    first: int
+    last: int
+    classes: _Classes
+
+    def size(self) -> int:
+        return self.classes.count(self.first, self.last)
+
+    def members(self) -> Iterator[int]:
+        return self.classes.between(self.first, self.last)
+
+
+def _departs(steps: _Steps, classes: _Classes, low: int) -> int | None:
+    """The least n from low upwards where the steps and the classes differ."""
+    for place in range(bisect_right(steps, low, key=_low) - 1, len(steps)):
+        high = steps[place + 1][0] - 1 if place + 1 < len(steps) else None
+        start, ours = steps[place]
+        at = _first_difference(ours, classes, max(low, start), high)
+        if at is not None:
+            return at
+    return None
+
+
+def _low(step: tuple[int, _Classes]) -> int:
+    return step[0]
+
+
+def _piecewise(pieces: Iterable[_Piece]) -> _Steps:
+    """The pieces as steps, and nothing after them."""
+    steps = [(1, _EMPTY)]
+    for first, last, classes in pieces:
+        steps += [(first, classes), (last + 1, _EMPTY)]
+    return _joined(steps)
+
+
+def _runs(steps: _Steps, low: int) -> Iterator[tuple[int, int]]:
+    """The first and the last member of every run of neighbours from low on, of a finite set."""
+    first, last = low, low - 1
+    place = bisect_right(steps, low, key=_low) - 1
+    for (start, classes), (end, _) in pairwise(steps[place:]):
+        for left, right in classes.runs(max(start, low), end - 1):
+            if left > last + 1:
+                if first <= last:
+                    yield first, last
+                first = left
+            last = end - 1 if right is None else right
+    if first <= last:
+        yield first, last
+
+
+def _pieces(steps: _Steps) -> Iterator[_Piece]:
+    """A finite set as pieces, each the longest that repeats at least three times, or one run.
+
+    What is chosen depends on the members alone, not on the steps that give them.
+    """
+    ahead = _runs(steps, 1)
+    runs: list[tuple[int, int]] = []
+    while runs or _pull(runs, ahead, 1):
+        first, best, end = runs[0][0], _FULL, runs[0][1] + 1
+        for classes, at in _candidates(steps, runs, ahead):
+            if at > end:
+                best, end = classes, at
+        yield _Piece(first, best.previous(end - 1) or first, best)
+        runs = [(max(low, end), high) for low, high in runs if high >= end]
+        if not runs:
+            ahead = _runs(steps, end)
+
+
+def _head(steps: _Steps) -> tuple[_Piece, ...]:
+    """The pieces of a finite set; each takes in those before that fit it."""
+    head: list[_Piece] = []
+    for number, (first, last, classes) in enumerate(_pieces(steps), start=1):
+        if number > MOST_PIECES:
+            raise LimitError(
+                f"the members before {steps[-1][0]} fall into more pieces than the work limit of "
+                f"{MOST_PIECES}",
+                rule="pieces",
+                hint="Ask about a smaller range.",
+            )
+        begin = first
+        while head and (_departs(steps, classes, head[-1].first) or 0) >= first:
+            begin = head.pop().first
+        head.append(_Piece(begin, last, classes))
+    return tuple(head)
+
+
+def _pull(runs: list[tuple[int, int]], ahead: Iterator[tuple[int, int]], length: int) -> bool:
+    """Whether there are so many runs, taken from those ahead where need be."""
+    runs += islice(ahead, max(length - len(runs), 0))
+    return len(runs) >= length
+
+
+def _candidates(
+    steps: _Steps, runs: list[tuple[int, int]], ahead: Iterator[tuple[int, int]]
+) -> Iterator[tuple[_Classes, int]]:
+    """Classes that the next runs repeat three times, and where the steps depart from them."""
+    for length in range(1, _LONGEST_PERIOD + 1):
+        if not _pull(runs, ahead, 3 * length + 1):
+            return
+        (first, last), (after, end) = runs[0], runs[length]
+        if last - first != end - after or runs[2 * length][0] - after != after - first:
+            continue
+        period = after - first
+        if all(_follows(runs[i + length], runs[i], period) for i in range(2 * length)):
+            if runs[3 * length][0] - runs[2 * length][0] != period:
+                continue
+            held = sum([last - first + 1 for first, last in runs[:length]])
+            if min(held, period - held) > _LONGEST_PERIOD**2:
+                continue
+            negated = 2 * held > period
+            gaps = [(one[1] + 1, two[0] - 1) for one, two in pairwise(runs[: length + 1])]
+            spans = gaps if negated else runs[:length]
+            marked = [n % period for low, high in spans for n in range(low, high + 1)]
+            classes = _Classes(period, marked, negated)
+            at = _departs(steps, classes, runs[0][0]) or 0
+            yield classes, at
+            # Past so many runs no longer period can be another one.
+            if (at - runs[0][0]) // period * length > 4 * _LONGEST_PERIOD:
+                return
+
+
+def _follows(run: tuple[int, int], before: tuple[int, int], period: int) -> bool:
+    return run[0] - before[0] == period == run[1] - before[1]
+
+
+class Sizes(Value):
+    """A set of integers n >= 1, finite or from a start on periodic.
+
+    Make one with `all`, `none`, `of`, `congruent`, `between`, `from_progression` or `periodic`, and
+    combine sets by `|`, `&`, `-` and `~`, the complement within n >= 1. Equal sets are equal and
+    print alike, however they were made.
+
+    Attributes:
+        start: the least n from which on `n % modulus` alone decides; after a finite set's last.
+
+    >>> print(Sizes.congruent(1, 2) | Sizes.of(2, 6))
+    n odd, or n in {2, 6}
+    >>> print(Sizes.congruent(0, 32), "|", ~Sizes.between(1, 2) - Sizes.of(7))
+    n ≡ 0 (mod 32), n ≥ 32 | n ≥ 3 except 7
+    >>> Sizes.congruent(0, 32).nearest(100)
+    (96, 128)
+    """
+
+    __slots__ = ("_head", "_tail", "start")
+    _fields = ("_head", "start", "_tail")
+    _head: tuple[_Piece, ...]
+    _tail: _Classes
+    start: int
+
+    def __init__(self) -> None:
+        raise TypeError("make a set with Sizes.all, none, of, congruent, between or periodic")
+
+    @classmethod
+    def _made(cls, steps: _Steps) -> Sizes:
+        """The set that these steps tell, in its one form."""
+        tail, start = steps[-1][1], 1
+        for place in range(len(steps) - 2, -1, -1):
+            low, classes = steps[place]
+            at = _last_difference(classes, tail, low, steps[place + 1][0] - 1)
+            if at is not None:
+                start = at + 1
+                break
+        before = [step for step in steps if step[0] < start]
+        made = cls.__new__(cls)
+        made._set(_head=_head([*before, (start, _EMPTY)]), start=start, _tail=tail)
+        return made
+
+    def _steps(self) -> _Steps:
+        return _joined([*_piecewise(self._head), (self.start, self._tail)])
+
+    @classmethod
+    def _span(cls, classes: _Classes, low: int, high: int | None) -> Sizes:
+        """The members of some classes from low to high."""
+        low = max(low, 1)
+        if high is None:
+            return cls._made(_joined([(1, _EMPTY), (low, classes)]))
+        end = max(high, low - 1) + 1
+        return cls._made(_joined([(1, _EMPTY), (low, classes), (end, _EMPTY)]))
+
+    # Ways to make one.
+
+    @classmethod
+    def all(cls) -> Sizes:
+        """Every n >= 1.
+
+        >>> print(Sizes.all())
+        any n ≥ 1
+        """
+        return cls._made([(1, _FULL)])
+
+    @classmethod
+    def none(cls) -> Sizes:
+        """No n.
+
+        >>> print(Sizes.none())
+        no n
+        """
+        return cls._made([(1, _EMPTY)])
+
+    @classmethod
+    def of(cls, *members: int) -> Sizes:
+        """These sizes alone.
+
+        Raises:
+            DeconvcalcError: one is below 1.
+            TypeError: one is no int.
+
+        >>> print(Sizes.of(6, 2))
+        n in {2, 6}
+        """
+        numbers = sorted({_number("a size", member) for member in members})
+        if numbers and numbers[0] < 1:
+            raise DeconvcalcError(
+                f"a size is at least 1, not {numbers[0]}", size=numbers[0], rule="members"
+            )
+        return cls._made(_joined([(1, _EMPTY), *_singly(numbers)]))
+
+    @classmethod
+    def congruent(cls, residue: int, modulus: int, start: int = 1) -> Sizes:
+        """The n >= 1 from `start` on that leave `residue` when divided by `modulus`.
+
+        Raises:
+            DeconvcalcError: the modulus is below 1.
+            TypeError: an argument is no int.
+
+        >>> print(Sizes.congruent(3, 4), "|", Sizes.congruent(0, 2))
+        n ≡ 3 (mod 4), n ≥ 3 | n even
+        """
+        modulus = _modulus(modulus)
+        classes = _Classes(modulus, [_number("residue", residue) % modulus])
+        return cls._span(classes, _number("start", start), None)
+
+    @classmethod
+    def between(cls, low: int, high: int | None = None) -> Sizes:
+        """The n >= 1 from `low` to `high`, both included, or without an end.
+
+        Raises:
+            TypeError: an argument is no int.
+
+        >>> print(Sizes.between(27, 28), "|", Sizes.between(3))
+        27..28 | n ≥ 3
+        """
+        high = None if high is None else _number("high", high)
+        return cls._span(_FULL, _number("low", low), high)
+
+    @classmethod
+    def from_progression(cls, progression: Progression) -> Sizes:
+        """The n >= 1 of a progression, for example of the domain of a size map.
+
+        >>> from deconvcalc.sizemap import SizeMap
+        >>> print(Sizes.from_progression(SizeMap(low=4, modulus=4).domain))
+        n ≡ 0 (mod 4), n ≥ 4
+        """
+        step = progression.step
+        classes = _Classes(step, [progression.start % step])
+        return cls._span(classes, progression.start, progression.stop)
+
+    @classmethod
+    def periodic(cls, head: Sequence[bool], mask: Sequence[bool]) -> Sizes:
+        """The n whose mark is true: n = 1, 2, ... by `head`, and then by `mask` again and again.
+
+        Raises:
+            DeconvcalcError: the mask is empty.
+            LimitError: it has too many residue classes.
+            TypeError: a mark is no bool.
+
+        >>> print(Sizes.periodic([False, True], [True, False]))
+        n odd, n ≥ 3, or n = 2
+        """
+        marks, first, period = _bools(mask), len(head) + 1, len(mask)
+        if not period:
+            raise DeconvcalcError("a mask has at least one mark", rule="mask")
+        negated = 2 * sum(marks) > period
+        marked = [(first + at) % period for at, mark in enumerate(marks) if mark is not negated]
+        runs: _Steps = [
+            (n, _FULL if mark else _EMPTY) for n, mark in enumerate(_bools(head), start=1)
+        ]
+        return cls._made(_joined([*runs, (first, _Classes(period, marked, negated))]))
+
+    # What it holds.
+
+    @property
+    def modulus(self) -> int:
+        """The least one by which membership repeats from `start` on; 1 where the set is finite."""
+        return self._tail.modulus
+
+    @property
+    def residues(self) -> tuple[int, ...]:
+        """The residues that are members from `start` on, ascending; none where the set is finite.
+
+        Raises:
+            LimitError: there are too many to list.
+
+        >>> Sizes.congruent(3, 4).residues
+        (3,)
+        """
+        return self._tail.residues()
+
+    @property
+    def is_finite(self) -> bool:
+        """Whether it has a greatest member, or none at all."""
+        return not self._tail
+
+    @property
+    def least(self) -> int | None:
+        """The least member, or None."""
+        return self.nearest(1)[1]
+
+    @property
+    def greatest(self) -> int | None:
+        """The greatest member, or None where there is none."""
+        return self._head[-1].last if self.is_finite and self._head else None
+
+    def __bool__(self) -> bool:
+        return bool(self._head) or bool(self._tail)
+
+    def __contains__(self, n: object) -> bool:
+        size = _number("a size", n)
+        if size >= self.start:
+            return size in self._tail
+        place = self._place(size)
+        return place >= 0 and size <= self._head[place].last and size in self._head[place].classes
+
+    def _place(self, n: int) -> int:
+        """The index of the last piece that begins at n or before."""
+        return bisect_right(self._head, n, key=lambda piece: piece.first) - 1
+
+    def nearest(self, n: int) -> tuple[int | None, int | None]:
+        """The nearest members at n or below, and at n or above; None where there is none.
+
+        >>> (Sizes.congruent(0, 4) | Sizes.of(6)).nearest(6), Sizes.between(3).nearest(1)
+        ((6, 6), (None, 3))
+        """
+        n = _number("a size", n)
+        return self._below(n), self._above(n)
+
+    def _below(self, n: int) -> int | None:
+        if n >= self.start:
+            found = self._tail.previous(n)
+            if found is not None and found >= self.start:
+                return found
+        place = self._place(n)
+        if place < 0:
+            return None
+        return self._head[place].classes.previous(min(n, self._head[place].last))
+
+    def _above(self, n: int) -> int | None:
+        place = self._place(n)
+        if place >= 0 and n <= self._head[place].last:
+            return self._head[place].classes.next(n)
+        if place + 1 < len(self._head):
+            return self._head[place + 1].first
+        return self._tail.next(max(n, self.start))
+
+    def count(self, low: int = 1, high: int | None = None) -> int:
+        """How many members there are from `low` to `high`, both included.
+
+        Raises:
+            DeconvcalcError: there is no end to them.
+            TypeError: an argument is no int.
+
+        >>> Sizes.congruent(0, 32).count(1, 100), Sizes.between(27, 28).count()
+        (3, 2)
+        """
+        low = max(_number("low", low), 1)
+        if high is None:
+            if not self.is_finite:
+                raise DeconvcalcError(
+                    f"{self}: there is no end to them",
+                    rule="count",
+                    hint="Give `high`.",
+                )
+            high = self.start
+        high = _number("high", high)
+        parts = [*self._head, _Piece(self.start, max(high, self.start), self._tail)]
+        spans = [(max(low, first), min(high, last), own) for first, last, own in parts]
+        return sum([own.count(first, last) for first, last, own in spans if first <= last])
+
+    def __iter__(self) -> Iterator[int]:
+        for piece in self._head:
+            yield from piece.members()
+        yield from self._tail.between(self.start, None)
+
+    def first(self, count: int) -> list[int]:
+        """The least members, up to `count` of them.
+
+        >>> Sizes.congruent(0, 32).first(3)
+        [32, 64, 96]
+        """
+        return list(islice(self, max(_number("count", count), 0)))
+
+    def __getitem__(self, index: int) -> int:
+        """The member with so many below it; from the end where the index is negative."""
+        left = _number("index", index)
+        if left < 0 and self.is_finite:
+            left += self.count()
+        if left >= 0:
+            for first, last, classes in self._head:
+                here = classes.count(first, last)
+                if left < here:
+                    return classes.nth(classes.rank(first) + left)
+                left -= here
+            if self._tail:
+                return self._tail.nth(self._tail.rank(self.start) + left)
+        raise IndexError(f"{self}: there is no member {index}")
+
+    # The algebra.
+
+    def __invert__(self) -> Sizes:
+        return self._made(_flipped(self._steps()))
+
+    def __and__(self, other: Sizes) -> Sizes:
+        if not isinstance(other, Sizes):
+            return NotImplemented
+        return self._made(_meet(self._steps(), other._steps()))
+
+    def __or__(self, other: Sizes) -> Sizes:
+        if not isinstance(other, Sizes):
+            return NotImplemented
+        return self._made(_flipped(_meet(_flipped(self._steps()), _flipped(other._steps()))))
+
+    def __sub__(self, other: Sizes) -> Sizes:
+        if not isinstance(other, Sizes):
+            return NotImplemented
+        return self._made(_meet(self._steps(), _flipped(other._steps())))
+
+    def __le__(self, other: Sizes) -> bool:
+        if not isinstance(other, Sizes):
+            return NotImplemented
+        return not self - other
+
+    def __lt__(self, other: Sizes) -> bool:
+        if not isinstance(other, Sizes):
+            return NotImplemented
+        return self != other and self <= other
+
+    # As text, JSON, and for other libraries.
+
+    def __str__(self) -> str:
+        return _text(self)
+
+    def __repr__(self) -> str:
+        least, greatest = self.least, self.greatest
+        if least is None:
+            return "Sizes.none()"
+        if self == Sizes.all():
+            return "Sizes.all()"
+        if self == Sizes.between(least, greatest):
+            return (
+                f"Sizes.between({least})" if greatest is None else f"Sizes.between{least, greatest}"
+            )
+        if greatest is not None and self.count() <= _LISTED:
+            return f"Sizes.of({', '.join(map(str, self))})"
+        if greatest is None and len(self._tail.marked) == 1 and not self._tail.negated:
+            residue, modulus = self._tail.marked[0], self.modulus
+            for shown in (f"{residue}, {modulus}", f"{residue}, {modulus}, {least}"):
+                if self == Sizes.congruent(*map(int, shown.split(","))):
+                    return f"Sizes.congruent({shown})"
+        return f"Sizes.from_record({self.to_record()!r})"
+
+    def to_record(self) -> dict[str, Any]:
+        """The set as JSON takes it: plain ints, lists and dicts.
+
+        `residues` hold from `start` on; `head` lists what is before. Where nearly all residues are
+        members, `residues_but` lists those that are not.
+
+        >>> (Sizes.congruent(1, 2) | Sizes.of(2)).to_record()  # doctest: +NORMALIZE_WHITESPACE
+        {'modulus': 2, 'residues': [1], 'start': 3,
+         'head': [{'modulus': 1, 'residues': [0], 'first': 1, 'last': 2}]}
+        """
+        head = [
+            {**_classes_record(classes), "first": first, "last": last}
+            for first, last, classes in self._head
+        ]
+        return {**_classes_record(self._tail), "start": self.start, "head": head}
+
+    @classmethod
+    def from_record(cls, record: Any) -> Sizes:
+        """The set that a record tells.
+
+        Raises:
+            DeconvcalcError: the record is no set's.
+            TypeError: a number in it is no int.
+
+        >>> Sizes.from_record({"modulus": 4, "residues": [0, 2], "start": 1, "head": []})
+        Sizes.congruent(0, 2)
+        """
+        try:
+            head = [
+                _Piece(_number("first", part["first"]), _number("last", part["last"]), _read(part))
+                for part in record["head"]
+            ]
+            tail, start = _read(record), _number("start", record["start"])
+        except (KeyError, AttributeError) as error:
+            raise DeconvcalcError(f"a set's record lacks {error}", rule="record") from None
+        lows = [1, *[n for first, last, _ in head for n in (first, last + 1)], start]
+        if lows != sorted(lows) or any(first > last for first, last, _ in head):
+            raise DeconvcalcError("a set's record has pieces out of order", rule="record")
+        return cls._made(_joined([*_piecewise(head), (start, tail)]))
+
+    def to_sympy(self) -> Any:
+        """The same set in sympy: Ranges, a FiniteSet, their union.
+
+        >>> Sizes.congruent(0, 32).to_sympy(), Sizes.of(2, 6).to_sympy()
+        (Range(32, oo, 32), {2, 6})
+        """
+        from sympy import FiniteSet, Union, oo
+
+        single = [first for first, last, _ in self._head if first == last]
+        parts = [FiniteSet(*single)] if single else []
+        for first, last, classes in self._head:
+            if first < last:
+                parts += _sympy_ranges(classes, first, last + 1)
+        if self._tail:
+            parts += _sympy_ranges(self._tail, self.start, oo)
+        if len(parts) == 1:
+            return parts[0]
+        # Unevaluated: sympy would compare each part with each.
+        return Union(*parts, evaluate=False) if parts else FiniteSet()
+
+    def to_torch_dim(self, name: str = "H") -> str | None:
+        """The line that tells `torch.export` this set of an axis, or None where no line can.
+
+        A `Dim` is a range of at least two sizes; a derived one is a multiple of a range and an
+        offset. torch's exporter proves the model for these sizes; the exported program itself
+        checks the ends at run time, and the steps only where the model has need of them.
+
+        Raises:
+            DeconvcalcError: the name is no Python name.
+
+        >>> print(Sizes.congruent(0, 32).to_torch_dim())
+        H = 32 * torch.export.Dim("_H", min=1)
+        >>> print(Sizes.between(3, 28).to_torch_dim("W"), Sizes.of(1, 2, 4).to_torch_dim())
+        W = torch.export.Dim("W", min=3, max=28) None
+        """
+        if not name.isidentifier():
+            raise DeconvcalcError(f"{name!r} is no Python name", rule="name")
+        pair = self.first(2)
+        if len(pair) < 2:
+            return None
+        low, step, high = pair[0], pair[1] - pair[0], self.greatest
+        if self != Sizes._span(_Classes(step, [low % step]), low, high):
+            return None
+        offset = low % step - step if low % step else 0
+        least = (low - offset) // step
+        ends = f"min={least}" if high is None else f"min={least}, max={(high - offset) // step}"
+        if step == 1:
+            return f'{name} = torch.export.Dim("{name}", {ends})'
+        tail = f" - {-offset}" if offset else ""
+        return f'{name} = {step} * torch.export.Dim("_{name}", {ends}){tail}'
+
+
+def _number(name: str, value: Any) -> int:
+    number = integer(value)
+    if number is None:
+        raise TypeError(f"{name} must be an int, not {value!r}")
+    return number
+
+
+def _modulus(value: Any) -> int:
+    modulus = _number("modulus", value)
+    if modulus < 1:
+        raise DeconvcalcError(f"modulus must be at least 1, not {modulus}", rule="modulus")
+    return modulus
+
+
+def _singly(numbers: list[int]) -> Iterator[tuple[int, _Classes]]:
+    for n in numbers:
+        yield n, _FULL
+        yield n + 1, _EMPTY
+
+
+def _bools(marks: Sequence[bool]) -> list[bool]:
+    for mark in marks:
+        if type(mark).__name__ not in ("bool", "bool_"):  # Python's, and numpy's by either name
+            raise TypeError(f"a mark must be a bool, not {mark!r}")
+    return [bool(mark) for mark in marks]
+
+
+def _flipped(steps: _Steps) -> _Steps:
+    return [(low, classes.flipped()) for low, classes in steps]
+
+
+def _classes_record(classes: _Classes) -> dict[str, Any]:
+    if classes.negated and classes.modulus > 2 * _LONGEST_PERIOD:
+        return {"modulus": classes.modulus, "residues_but": list(classes.marked)}
+    return {"modulus": classes.modulus, "residues": list(classes.residues())}
+
+
+def _read(record: Any) -> _Classes:
+    """The classes of a record."""
+    modulus, negated = _modulus(record["modulus"]), "residues_but" in record
+    listed = record["residues_but"] if negated else record["residues"]
+    return _Classes(modulus, {_number("residue", r) % modulus for r in listed}, negated)
+
+
+def _sympy_ranges(classes: _Classes, low: int, end: Any) -> list[Any]:
+    """The members from low up to before `end`, as sympy sets."""
+    from sympy import Complement, Range, Union
+
+    if classes.negated and classes.modulus > 2 * _LONGEST_PERIOD:
+        others = Union(*_sympy_ranges(classes.flipped(), low, end), evaluate=False)
+        return [Complement(Range(low, end), others, evaluate=False)]
+    modulus = classes.modulus
+    starts = sorted([low + (residue - low) % modulus for residue in classes.residues()])
+    return [Range(first, end, modulus) for first in starts if first < end]
+
+
+# As people say it.
+
+_LISTED = 8
+"""So many members are listed rather than described."""
+
+_MOST_WEIGHED = 256
+"""Up to so many pieces before the start, the shortest way to tell them is looked for."""
+
+
+def _text(sizes: Sizes) -> str:
+    if not sizes:
+        return "no n"
+    if sizes.is_finite:
+        return _finite(sizes, alone=True)
+    begin, missing, extra = _told(sizes)
+    main = _main(sizes._tail, begin)
+    if missing:
+        main += f"{',' if ', ' in main else ''} except {_excepted(missing)}"
+    return f"{main}, or {_finite(extra)}" if extra else main
+
+
+def _told(sizes: Sizes) -> tuple[int, Sizes, Sizes]:
+    """Where the classes are said to begin, and what is missing and extra then: the fewest."""
+    tail, head = sizes._tail, Sizes._made(_piecewise(sizes._head))
+    if len(head._head) > _MOST_WEIGHED:
+        return tail.next(sizes.start) or 0, Sizes.none(), head
+    usual = Sizes._span(tail, 1, sizes.start - 1)
+    extra, missing, shared = head - usual, usual - head, head & usual
+    begins = [piece.first for piece in shared._head[:_LISTED]]
+
+    def cost(begin: int) -> tuple[int, int]:
+        absent, added = missing.count(begin), extra.count() + shared.count(1, begin - 1)
+        return absent + added + bool(absent) + bool(added), -begin
+
+    begin = min([tail.next(sizes.start) or 0, *begins], key=cost)
+    early = shared & Sizes.between(1, begin - 1)
+    extra = extra | early
+    # What the classes hold too may be told again where that is shorter.
+    again = [piece for piece in head._head if extra.count(piece.first, piece.last)]
+    if 2 * _length(again) < _length(extra._head):
+        extra = Sizes._made(_piecewise(again))
+    return begin, missing & Sizes.between(begin), extra
+
+
+def _length(pieces: Sequence[_Piece]) -> int:
+    """About how long it is to tell these pieces."""
+    return sum([1 if piece.classes == _FULL else 3 for piece in pieces])
+
+
+def _main(classes: _Classes, begin: int) -> str:
+    if classes == _FULL:
+        return "any n ≥ 1" if begin == 1 else f"n ≥ {begin}"
+    text = _named(classes)
+    implied = 1 if classes.modulus > 2 else classes.next(1)
+    return text if begin == implied else f"{text}, n ≥ {begin}"
+
+
+def _named(classes: _Classes) -> str:
+    """The classes in words."""
+    if classes.modulus == 2:
+        return "n odd" if 1 in classes else "n even"
+    held = classes.modulus - len(classes.marked) if classes.negated else len(classes.marked)
+    if classes.negated and (held > _LISTED or held > 4 * len(classes.marked)):
+        listed, sign = classes.marked, "≢"
+    else:
+        listed, sign = classes.residues(), "≡"
+    return f"n {sign} {_alternatives(listed)} (mod {classes.modulus})"
+
+
+def _alternatives(numbers: tuple[int, ...]) -> str:
+    if len(numbers) == 1:
+        return str(numbers[0])
+    if len(numbers) > 2 * _LISTED:
+        shown = ", ".join(map(str, numbers[:_LISTED]))
+        return f"{shown}, … or {numbers[-1]} ({len(numbers)} classes)"
+    return ", ".join(map(str, numbers[:-1])) + f" or {numbers[-1]}"
+
+
+def _finite(sizes: Sizes, *, alone: bool = False) -> str:
+    """A finite set as a clause: the pieces that repeat by their classes, the others listed."""
+    repeating = [p for p in sizes._head if p.classes != _FULL and p.size() > _LISTED]
+    if len(repeating) > 3:
+        repeating = []
+    clauses = [_bounded(piece) for piece in repeating]
+    listed = _list([piece for piece in sizes._head if piece not in repeating])
+    if listed:
+        sole = "=" if listed.isdecimal() else "in"
+        bare = alone and not clauses and ".." in listed and "{" not in listed
+        clauses.append(listed if bare else f"n {sole} {listed}")
+    return ", or ".join(clauses)
+
+
+def _excepted(sizes: Sizes) -> str:
+    text = _finite(sizes)
+    if ", or " in text or "mod" in text or "even" in text or "odd" in text:
+        return f"({text})"
+    return text.removeprefix("n = ").removeprefix("n in ")
+
+
+def _bounded(piece: _Piece) -> str:
+    first, last, classes = piece
+    text = _named(classes)
+    if classes.next(1) == first:
+        return f"{text}, n ≤ {last}"
+    return f"{text}, {first} ≤ n ≤ {last}"
+
+
+def _list(pieces: Sequence[_Piece]) -> str:
+    """Pieces as one number, one range, or a list in braces, shortened where it is long."""
+    if not pieces:
+        return ""
+    items: list[str] = []
+    for piece in pieces:
+        dense = piece.classes == _FULL
+        if dense and (
+            piece.last - piece.first > 1 or (piece.first < piece.last and not pieces[1:])
+        ):
+            items.append(f"{piece.first}..{piece.last}")
+        else:
+            items += map(str, islice(piece.members(), 2 * _LISTED + 1))
+        if len(items) > 2 * _LISTED:
+            break
+    if len(items) == 1:
+        return items[0]
+    if len(items) <= 2 * _LISTED:
+        return f"{{{', '.join(items)}}}"
+    total = sum([piece.size() for piece in pieces])
+    return f"{{{', '.join(items[:_LISTED])}, … {pieces[-1].last}}} ({total} numbers)"

@@ -1,0 +1,540 @@
+"""Exact maps of any shape: chains of floors, and their sums, differences, minima and maxima.
+
+From some n on, such a map repeats: f(n + period) = f(n) + rise, and what it refuses repeats too. So
+a question about all n is decided by the n up to start + period. Chains are kept as they are, with
+neighbouring floors merged; values are computed where a decision needs them, in chunks, up to a
+stated limit.
+"""
+
+from __future__ import annotations
+
+from math import gcd, lcm
+from typing import TYPE_CHECKING, Any
+
+from deconvcalc.errors import DeconvcalcError, SizeError
+from deconvcalc.sizemap.floors import SizeMap
+from deconvcalc.values import Value, integer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    import numpy as np
+
+__all__ = ["WORK_LIMIT", "ExactMap", "Shape", "UndecidedError", "chain", "chunks", "exact"]
+
+WORK_LIMIT = 2**22
+"""How many n a decision may look at."""
+
+CHUNK = 2**16
+SAFE = 2**62
+
+
+class UndecidedError(DeconvcalcError):
+    """A question about all n that would need more work than the stated limit."""
+
+
+class Shape(Value):
+    """How a map repeats: for n >= start, f(n + period) = f(n) + rise, refusals included.
+
+    `low` is the least n that may be accepted: everything below is refused. Where the map accepts
+    finitely many n, nothing is accepted from `start` on, and `rise` is 0.
+    """
+
+    __slots__ = _fields = ("low", "start", "period", "rise", "finite")
+    low: int
+    start: int
+    period: int
+    rise: int
+    finite: bool
+
+    def __init__(self, low: int, start: int, period: int, rise: int, *, finite: bool) -> None:
+        self._set(low=low, start=max(start, low), period=period, rise=rise, finite=finite)
+
+
+class ExactMap:
+    """A map from input to output size, exact for every n >= 1, with what it refuses.
+
+    `+`, `-`, `*` with an int, `//` and `%` by an int, `minimum` and `maximum` make new maps; so a
+    formula that is written in these operators runs on maps.
+    """
+
+    __slots__ = ("_shape",)
+    is_exact_map = True
+    _shape: Shape
+
+    # Values.
+
+    def values(self, sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The values for an array of n, and where they are accepted."""
+        raise NotImplementedError
+
+    def _make_shape(self) -> Shape:
+        raise NotImplementedError
+
+    @property
+    def shape(self) -> Shape:
+        """How the map repeats."""
+        try:
+            return self._shape
+        except AttributeError:
+            self._shape = self._make_shape()
+            return self._shape
+
+    def __call__(self, n: int) -> int:
+        """The value at n.
+
+        Raises:
+            SizeError: the map refuses n.
+            TypeError: n is no int.
+        """
+        import numpy as np
+
+        number = integer(n)
+        if number is None:
+            raise TypeError(f"a size is an int here, not {n!r}")
+        values, taken = self.values(np.array([number], dtype=object))
+        if number < 1 or not taken[0]:
+            raise SizeError(f"{self} refuses {number}", size=number, rule="domain")
+        return int(values[0])
+
+    def accepts(self, n: int) -> bool:
+        """Whether the map takes n."""
+        import numpy as np
+
+        return n >= 1 and bool(self.values(np.array([n], dtype=object))[1][0])
+
+    # The algebra.
+
+    def then(self, other: ExactMap | SizeMap) -> ExactMap:
+        """First this map, then another."""
+        after = exact(other)
+        if isinstance(self, Chain) and isinstance(after, Chain):
+            return chain([*self.floors, *after.floors])
+        return _Composed(after, self)
+
+    def __add__(self, other: Any) -> ExactMap:
+        number = integer(other)
+        if number is not None:
+            return self._scaled(1, number, 1)
+        return _Combined("+", self, exact(other))
+
+    __radd__ = __add__
+
+    def __neg__(self) -> ExactMap:
+        return self._scaled(-1, 0, 1)
+
+    def __sub__(self, other: Any) -> ExactMap:
+        number = integer(other)
+        return self + (-exact(other) if number is None else -number)
+
+    def __rsub__(self, other: Any) -> ExactMap:
+        negated = self._scaled(-1, 0, 1)
+        return negated.__add__(other)
+
+    def __mul__(self, factor: int) -> ExactMap:
+        return self._scaled(_whole(factor), 0, 1)
+
+    __rmul__ = __mul__
+
+    def __floordiv__(self, divisor: int) -> ExactMap:
+        if _whole(divisor) < 1:
+            raise DeconvcalcError(f"a map is divided by at least 1, not by {divisor}")
+        return self._scaled(1, 0, _whole(divisor))
+
+    def __mod__(self, divisor: int) -> ExactMap:
+        return self - (self // divisor) * divisor
+
+    def minimum(self, other: Any) -> ExactMap:
+        """The smaller of two maps, or of a map and an int."""
+        return _Combined("min", self, exact(other))
+
+    def maximum(self, other: Any) -> ExactMap:
+        """The larger of two maps, or of a map and an int."""
+        return _Combined("max", self, exact(other))
+
+    def _scaled(self, slope: int, offset: int, divisor: int) -> ExactMap:
+        return _Scaled(self, slope, offset, divisor)
+
+    # Decisions.
+
+    def first_difference(self, other: Any) -> int | None:
+        """The least n at which two maps differ, in value or in what they refuse; None if nowhere.
+
+        Raises:
+            UndecidedError: past the work limit.
+        """
+        return next(_differences(self, exact(other)), None)
+
+    def is_same(self, other: Any) -> bool | None:
+        """Whether two maps are one: True, False, or None where the work limit stops it."""
+        try:
+            return self.first_difference(other) is None
+        except UndecidedError:
+            return None
+
+    def is_identity(self) -> bool | None:
+        """Whether every n that is accepted comes out as it went in; None where undecided."""
+        shape = self.shape
+        try:
+            for sizes in chunks(shape.low, shape.start + shape.period):
+                values, taken = self.values(sizes)
+                if (values[taken] != sizes[taken]).any():
+                    return False
+        except UndecidedError:
+            return None
+        return shape.finite or shape.rise == shape.period or not self._goes_on()
+
+    def _goes_on(self) -> bool:
+        """Whether anything is accepted from the start of the repetition on."""
+        shape = self.shape
+        if shape.finite:
+            return False
+        windows = chunks(shape.start, shape.start + shape.period)
+        return any(bool(self.values(sizes)[1].any()) for sizes in windows)
+
+    def window(self) -> tuple[int, int]:
+        """The least and the greatest value in the first period of the repetition; (1, 0) if none.
+
+        Raises:
+            UndecidedError: past the work limit.
+        """
+        found: list[int] = []
+        shape = self.shape
+        for sizes in chunks(shape.start, shape.start + shape.period):
+            values, taken = self.values(sizes)
+            if taken.any():
+                found += [int(values[taken].min()), int(values[taken].max())]
+        return (min(found), max(found)) if found else (1, 0)
+
+    @property
+    def slope(self) -> tuple[int, int]:
+        """The rise in the long run, as a fraction in lowest terms."""
+        rise, period = self.shape.rise, self.shape.period
+        common = gcd(rise, period) or 1
+        return rise // common, period // common
+
+
+def _whole(value: Any) -> int:
+    number = integer(value)
+    if number is None:
+        raise TypeError(f"a map is multiplied and divided by an int, not by {value!r}")
+    return number
+
+
+def exact(value: Any) -> ExactMap:
+    """A map, from a map of one floor, a constant, or a map already."""
+    if isinstance(value, ExactMap):
+        return value
+    if isinstance(value, SizeMap):
+        return chain([value])
+    number = integer(value)
+    if number is None:
+        raise TypeError(f"{value!r} is no map and no int")
+    return chain([SizeMap(0, number)])
+
+
+class Chain(ExactMap):
+    """Maps of one floor, one after the other. Each of them must not fall."""
+
+    __slots__ = ("floors",)
+
+    def __init__(self, floors: tuple[SizeMap, ...]) -> None:
+        self.floors = floors
+
+    def values(self, sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The values for an array of n, and where they are accepted."""
+        import numpy as np
+
+        values = _wide(sizes, self.floors)
+        taken = np.ones(sizes.shape, dtype=bool)
+        for floor in self.floors:
+            taken &= (values >= floor.low).astype(bool)
+            if floor.high is not None:
+                taken &= (values <= floor.high).astype(bool)
+            if floor.modulus > 1:
+                taken &= (values % floor.modulus == 0).astype(bool)
+            values = (values * floor.slope + floor.offset) // floor.divisor
+        return values, taken
+
+    def _make_shape(self) -> Shape:
+        low, high = 1, None
+        period = rise = 1
+        for place, floor in enumerate(self.floors):
+            least = _reaches(self.floors[:place], floor.low)
+            low = max(low, least) if least is not None else -1
+            if least is None:
+                return Shape(1, 1, 1, 0, finite=True)
+            if floor.high is not None:
+                beyond = _reaches(self.floors[:place], floor.high + 1)
+                if beyond is not None:
+                    high = beyond - 1 if high is None else min(high, beyond - 1)
+            # What the modulus asks repeats, and so does what the floor drops.
+            for whole in (floor.modulus, floor.divisor // gcd(floor.divisor, floor.slope or 1)):
+                times = whole // gcd(whole, rise) if rise else 1
+                period, rise = period * times, rise * times
+            rise = rise * floor.slope // floor.divisor
+        if high is not None:
+            return Shape(low, max(high, low - 1) + 1, 1, 0, finite=True)
+        return Shape(low, low, period, rise, finite=False)
+
+    def __str__(self) -> str:
+        text = "n"
+        for floor in self.floors:
+            text = _text(floor, text)
+        return text
+
+    __repr__ = __str__
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Chain) and self.floors == other.floors
+
+    def __hash__(self) -> int:
+        return hash(self.floors)
+
+
+def chain(floors: Iterable[SizeMap]) -> Chain:
+    """Maps of one floor, one after the other, neighbours merged where they are one floor together.
+
+    Raises:
+        DeconvcalcError: one of them falls.
+    """
+    made: list[SizeMap] = []
+    for floor in floors:
+        if floor.slope < 0:
+            raise DeconvcalcError(f"{floor} falls: it cannot be in a chain", rule="slope")
+        last = made.pop() if made else SizeMap.identity()
+        both = merged(last, floor)
+        made += [both] if both is not None else [last, floor]
+    return Chain(tuple(made) or (SizeMap.identity(),))
+
+
+def merged(first: SizeMap, then: SizeMap) -> SizeMap | None:
+    """Two maps of one floor as one, or None where they are none together."""
+    a, b, c = first.slope, first.offset, first.divisor
+    divides = (a * first.modulus) % c == 0 and (a * first.low + b) % c == 0
+    if divides or then.slope == 1:
+        slope, offset, divisor = then.slope * a, then.slope * b + then.offset * c, c * then.divisor
+    elif then.slope == 0:
+        slope, offset, divisor = 0, then.offset // then.divisor, 1
+    else:
+        return None
+    low, high, modulus = first.low, first.high, first.modulus
+    least = _least_for(first, then.low)
+    if least is None:
+        return SizeMap(slope, offset, divisor, 1, 0)
+    low = max(low, least)
+    if then.high is not None:
+        beyond = _least_for(first, then.high + 1)
+        if beyond is not None:
+            high = beyond - 1 if high is None else min(high, beyond - 1)
+    if then.modulus > 1:
+        if c > 1 or b % then.modulus:
+            return None
+        modulus = lcm(modulus, then.modulus // gcd(then.modulus, a))
+    return SizeMap(slope, offset, divisor, low, high, modulus)
+
+
+def _least_for(floor: SizeMap, value: int) -> int | None:
+    """The least n at which the floor, whatever its domain, is at least a value; None for none."""
+    if floor.slope == 0:
+        return -SAFE if floor.offset // floor.divisor >= value else None
+    return -((floor.offset - value * floor.divisor) // floor.slope)
+
+
+def _reaches(floors: tuple[SizeMap, ...], value: int) -> int | None:
+    """The least n at which a chain, whatever its domains, is at least a value; None for none."""
+    for floor in reversed(floors):
+        found = _least_for(floor, value)
+        if found is None or found == -SAFE:
+            return found
+        value = found
+    return value
+
+
+def _text(floor: SizeMap, inner: str) -> str:
+    """A floor with something else put in for n."""
+    text = str(floor)
+    if inner == "n" or text == "n":
+        return inner if text == "n" else text
+    bare = inner.startswith("floor(") and inner.index(")") == len(inner) - 1
+    return text.replace("n", inner if bare else f"({inner})")  # "floor" has no n of its own
+
+
+class _Scaled(ExactMap):
+    """floor((slope*f + offset) / divisor) of a map f, whatever the sign of its slope."""
+
+    __slots__ = ("divisor", "inner", "offset", "slope_")
+
+    def __init__(self, inner: ExactMap, slope: int, offset: int, divisor: int) -> None:
+        self.inner, self.slope_, self.offset, self.divisor = inner, slope, offset, divisor
+
+    def values(self, sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The values for an array of n, and where they are accepted."""
+        values, taken = self.inner.values(sizes)
+        return (_roomy(values, self.slope_) * self.slope_ + self.offset) // self.divisor, taken
+
+    def _make_shape(self) -> Shape:
+        shape = self.inner.shape
+        rise = self.slope_ * shape.rise
+        times = self.divisor // gcd(self.divisor, rise) if rise else 1
+        return Shape(
+            shape.low,
+            shape.start,
+            shape.period * times,
+            rise * times // self.divisor,
+            finite=shape.finite,
+        )
+
+    def __str__(self) -> str:
+        text = str(SizeMap(self.slope_, self.offset, self.divisor))
+        return text.replace("n", f"({self.inner})", 1)
+
+    __repr__ = __str__
+
+
+class _Combined(ExactMap):
+    """The sum, the minimum or the maximum of two maps, where both accept."""
+
+    __slots__ = ("one", "other", "sign")
+
+    def __init__(self, sign: str, one: ExactMap, other: ExactMap) -> None:
+        self.sign, self.one, self.other = sign, one, other
+
+    def values(self, sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The values for an array of n, and where they are accepted."""
+        import numpy as np
+
+        ones, here = self.one.values(sizes)
+        others, there = self.other.values(sizes)
+        work = {"+": np.add, "min": np.minimum, "max": np.maximum}[self.sign]
+        return work(_roomy(ones, 2), _roomy(others, 2)), here & there
+
+    def _make_shape(self) -> Shape:
+        one, other = self.one.shape, self.other.shape
+        low, start = max(one.low, other.low), max(one.start, other.start)
+        if one.finite or other.finite:
+            ends = [shape.start for shape in (one, other) if shape.finite]
+            return Shape(low, min(ends), 1, 0, finite=True)
+        period = lcm(one.period, other.period)
+        rises = [shape.rise * (period // shape.period) for shape in (one, other)]
+        if self.sign == "+":
+            return Shape(low, start, period, sum(rises), finite=False)
+        ahead = rises[0] - rises[1]
+        if ahead:
+            least, most = _gap(self.one, self.other, start, start + period)
+            behind = -least if ahead > 0 else most
+            start += max(-(-behind // abs(ahead)), 0) * period
+        rise = min(rises) if self.sign == "min" else max(rises)
+        return Shape(low, start, period, rise, finite=False)
+
+    def __str__(self) -> str:
+        if self.sign == "+":
+            return f"{self.one} + {self.other}".replace("+ -", "- ")
+        return f"{self.sign}({self.one}, {self.other})"
+
+    __repr__ = __str__
+
+
+class _Composed(ExactMap):
+    """A map after another."""
+
+    __slots__ = ("first", "outer")
+
+    def __init__(self, outer: ExactMap, first: ExactMap) -> None:
+        self.outer, self.first = outer, first
+
+    def values(self, sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The values for an array of n, and where they are accepted."""
+        between, here = self.first.values(sizes)
+        values, there = self.outer.values(between)
+        return values, here & there & (between >= 1).astype(bool)
+
+    def _make_shape(self) -> Shape:
+        first, outer = self.first.shape, self.outer.shape
+        if first.finite or first.rise == 0:
+            return Shape(first.low, first.start, first.period, 0, finite=first.finite)
+        least, most = self.first.window()
+        start = first.start
+        if first.rise < 0:  # from here on nothing is left that the outer map takes
+            turns = max(-((outer.low - 1 - most) // -first.rise), 0)
+            return Shape(first.low, start + turns * first.period, 1, 0, finite=True)
+        start += max(-((least - outer.start) // first.rise), 0) * first.period
+        if outer.finite:
+            return Shape(first.low, start, 1, 0, finite=True)
+        times = outer.period // gcd(outer.period, first.rise)
+        rise = outer.rise * (first.rise * times // outer.period)
+        return Shape(first.low, start, first.period * times, rise, finite=False)
+
+    def __str__(self) -> str:
+        return f"({self.outer} after {self.first})"
+
+    __repr__ = __str__
+
+
+def chunks(low: int, end: int) -> Iterator[np.ndarray]:
+    """The n from low up to end, which is excluded, in arrays.
+
+    Raises:
+        UndecidedError: past the work limit.
+    """
+    import numpy as np
+
+    for begun in range(low, end, CHUNK):
+        if begun - low >= WORK_LIMIT:
+            raise UndecidedError(
+                f"a decision needs n from {low} to {end}: more than {WORK_LIMIT:,}",
+                rule="work limit",
+                hint="Ask about fewer sizes, or about a part of the layers.",
+            )
+        stop = min(begun + CHUNK, end)
+        if stop < SAFE:
+            yield np.arange(begun, stop, dtype=np.int64)
+        else:
+            yield np.array(range(begun, stop), dtype=object)
+
+
+def _wide(sizes: np.ndarray, floors: tuple[SizeMap, ...]) -> np.ndarray:
+    """The sizes in int64 where no value on the way can leave it, else as Python's ints."""
+    if sizes.dtype == object or not sizes.size:
+        return sizes
+    most = max(abs(int(sizes.max())), abs(int(sizes.min())))
+    for floor in floors:
+        most = most * max(abs(floor.slope), 1) + abs(floor.offset)
+    return sizes if most < SAFE else sizes.astype(object)
+
+
+def _roomy(values: np.ndarray, factor: int) -> np.ndarray:
+    """Values that may be multiplied by a factor without leaving int64."""
+    if values.dtype == object or not values.size:
+        return values
+    most = max(abs(int(values.max())), abs(int(values.min())), 1)
+    return values if most * max(abs(factor), 1) < SAFE // 2 else values.astype(object)
+
+
+def _gap(one: ExactMap, other: ExactMap, low: int, end: int) -> tuple[int, int]:
+    """The least and the greatest difference of two maps on a range, where both accept."""
+    least, most = 0, 0
+    for sizes in chunks(low, end):
+        ones, here = one.values(sizes)
+        others, there = other.values(sizes)
+        both = here & there
+        if both.any():
+            gap = ones[both] - others[both]
+            least, most = min(least, int(gap.min())), max(most, int(gap.max()))
+    return least, most
+
+
+def _differences(one: ExactMap, other: ExactMap) -> Iterator[int]:
+    """The n at which two maps differ, ascending, up to where they are known to be the same."""
+    if one == other:  # chains that merge to the same floors
+        return
+    mine, its = one.shape, other.shape
+    period = lcm(mine.period, its.period)
+    end = max(mine.start, its.start) + period
+    if mine.rise * (period // mine.period) != its.rise * (period // its.period):
+        end += period
+    for sizes in chunks(min(mine.low, its.low), end):
+        ones, here = one.values(sizes)
+        others, there = other.values(sizes)
+        differ = (here != there) | (here & there & (ones != others).astype(bool))
+        yield from (int(n) for n in sizes[differ])

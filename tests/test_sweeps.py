@@ -1,0 +1,357 @@
+"""Sweeps: thousands of configurations of a framework against the library, and the ledgers."""
+
+from __future__ import annotations
+
+import json
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pytest
+
+import deconvcalc as dc
+from deconvcalc.checkers import ledger, sweeping, table
+from deconvcalc.checkers.configuration import Configuration, lethal
+from deconvcalc.checkers.process import WorkerError
+from deconvcalc.checkers.reference import forward
+from deconvcalc.checkers.sweeping import FRAMEWORKS, draw, main, sweep
+from deconvcalc.checkers.table import Table
+from deconvcalc.errors import QueryError
+from deconvcalc.formulas import Spread
+from deconvcalc.layers import AvgPool, ConvTranspose
+
+if TYPE_CHECKING:
+    from deconvcalc.checkers.sweeping import Sweep
+
+both = pytest.mark.parametrize("framework", FRAMEWORKS)
+
+
+def need(framework: str) -> None:
+    pytest.importorskip(framework, exc_type=ImportError)
+    if framework == "keras":
+        pytest.importorskip("tensorflow", exc_type=ImportError)
+
+
+def holds(found: Sweep, count: int) -> None:
+    """Everything agrees or is in the ledger, and refusals count."""
+    assert found, found
+    assert found.total == count
+    assert found.agreed + len(found.known) + len(found.screened) == count
+    assert found.functional + found.layers + len(found.screened) == count
+    assert 0.2 <= found.refused / count <= 0.4, found
+    assert len(found.known) <= ledger.MOST * count
+    assert len(found.screened) <= 0.005 * count
+    assert 0.009 * count <= found.built <= 0.01 * count
+
+
+# What is drawn.
+
+
+@both
+def test_the_same_seed_draws_the_same_and_nothing_twice(framework: str) -> None:
+    drawn = draw(framework, 3_000, 5)
+    assert drawn == draw(framework, 3_000, 5)
+    assert drawn != draw(framework, 3_000, 6)
+    assert len(set(drawn)) == 3_000
+    assert {one.operation for one in drawn} == {"Conv", "ConvTranspose", "MaxPool", "AvgPool"}
+    assert {one.axes for one in drawn} == {1, 2, 3}
+
+
+@both
+def test_a_row_and_a_call_say_all_of_a_configuration(framework: str) -> None:
+    for one in draw(framework, 500, 1):
+        assert Configuration.of_row(one.row()) == one
+        name, arguments = one.arguments(framework)
+        assert one.call(framework).startswith(("nn.", "layers."))
+        assert name in one.call(framework)
+        assert all(repr(value) in one.call(framework) for value in arguments.values())
+
+
+def test_more_than_there_is_cannot_be_drawn() -> None:
+    with pytest.raises(QueryError, match="not enough different calls"):
+        draw("keras", 10_000, sizes=1)
+
+
+# The library's side, without a framework.
+
+
+@both
+def test_values_are_those_of_the_loops(framework: str) -> None:
+    drawn = [one for one in draw(framework, 600, 3) if one.size <= 16]
+    found = Table(drawn, framework, np.random.default_rng(0))
+    found.predict()
+    ends = np.cumsum(np.maximum(found.sizes, 0))
+    compared = 0
+    for one, size, end in zip(drawn, found.sizes.tolist(), ends.tolist(), strict=True):
+        single = one._replace(axes=1)
+        if size < 1:
+            continue
+        layer: Any = dc.parse(single.call(framework))
+        sign = -1 if one.operation == "MaxPool" else 1
+        x, w = sign * found.x[None, : one.size], found.w[None, None, : one.kernel_size]
+        expected = forward(layer, x, {"kernel": w, "bias": np.zeros(1)})[0]
+        np.testing.assert_allclose(found.values[end - size : end], expected, atol=1e-12)
+        compared += 1
+    assert compared > 150
+
+
+def test_what_the_library_says_is_asked_call_by_call() -> None:
+    drawn = draw("torch", 300, 4)
+    found = Table(drawn, "torch", np.random.default_rng(0))
+    found.predict()
+    for one, size in zip(drawn, found.sizes.tolist(), strict=True):
+        try:
+            sizes: Any = dc.parse(one.call("torch")).output_size((one.size,) * one.axes)
+        except dc.DeconvcalcError:
+            assert size == -1
+            assert found.refusal(one)
+        else:
+            assert sizes == (size,) * one.axes
+
+
+# Real frameworks.
+
+
+@pytest.mark.framework
+@both
+def test_a_fixed_sweep_agrees(framework: str) -> None:
+    need(framework)
+    holds(sweep(draw(framework, 2_000, 0), framework), 2_000)
+
+
+@pytest.mark.framework
+@pytest.mark.slow
+@both
+def test_a_large_sweep_agrees(framework: str) -> None:
+    need(framework)
+    holds(sweep(draw(framework, 20_000, 1), framework), 20_000)
+
+
+@pytest.mark.framework
+@both
+def test_layers_do_what_functions_do(framework: str) -> None:
+    need(framework)
+    drawn = draw(framework, 200, 2, sizes=1)
+    found = sweep(drawn, framework, fraction=1)
+    assert found, found
+    assert found.built == len(drawn) - len(found.screened)
+    built = sweep(drawn, framework, fraction=0, functional=False)
+    assert built, built
+    assert (built.functional, built.built) == (0, 0)
+    assert (built.agreed, built.refused) == (found.agreed, found.refused)
+
+
+@pytest.mark.framework
+def test_what_the_functions_of_keras_leave_out_is_decided_by_layers() -> None:
+    need("keras")
+    plain = Configuration("ConvTranspose", 1, 3, 2, 1, "same", None, False, True, 5)
+    hidden = [
+        plain._replace(output_padding=2),
+        plain._replace(output_padding=-1),
+        plain._replace(dilation=2),
+        plain._replace(stride=0),
+        Configuration("Conv", 1, 3, 1, 3, "valid", None, False, True, 4),
+    ]
+    found = sweep([plain, *hidden], "keras", fraction=0)
+    assert found, found
+    assert (found.functional, found.layers, found.refused) == (1, 5, 5)
+
+
+@pytest.mark.framework
+def test_what_would_end_the_process_is_listed_and_not_run() -> None:
+    need("keras")
+    fatal = Configuration("MaxPool", 1, 5, 2, 1, "valid", None, False, True, 3)
+    assert lethal(fatal)
+    found = sweep([fatal, fatal._replace(size=9)], "keras", fraction=1)
+    assert found.screened == (fatal,)
+    assert (found.total, found.agreed, found.built) == (2, 1, 1)
+
+
+@pytest.mark.framework
+def test_a_wrong_rule_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    need("torch")
+    right = Spread.size
+    monkeypatch.setattr(Spread, "size", lambda self, n: right(self, n) + (self.stride == 3))
+    found = sweep(draw("torch", 500, 3), "torch", fraction=0)
+    assert not found
+    wrong = [one for one in found.disagreements if one.kind == "size"]
+    assert len(wrong) > 10
+    assert all(one.configuration.stride == 3 for one in wrong)
+    assert all(one.configuration.operation == "ConvTranspose" for one in wrong)
+    assert str(wrong[0]).startswith("nn.ConvTranspose")
+    assert str(wrong[0]) in str(found)
+
+
+@pytest.mark.framework
+def test_a_missing_refusal_is_found_with_the_words_of_the_framework(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    need("torch")
+    written = Configuration.call
+
+    def half(self: Configuration, framework: str) -> str:
+        most = self._replace(padding=min(int(self.padding), self.kernel_size // 2))
+        return written(most, framework)
+
+    monkeypatch.setattr(Configuration, "call", half)
+    one = Configuration("MaxPool", 1, 4, 2, 1, 3, None, False, True, 9)
+    (found,) = sweep([one], "torch", fraction=0).disagreements
+    assert (found.theirs, found.ours) == (None, 5)
+    assert "at most half of kernel size" in found.detail
+
+
+@pytest.mark.framework
+@pytest.mark.parametrize("operation", ["Conv", "ConvTranspose", "MaxPool", "AvgPool"])
+def test_a_shifted_value_is_found(monkeypatch: pytest.MonkeyPatch, operation: str) -> None:
+    need("torch")
+    read = Table._read
+
+    def shifted(self: Table, places: Any) -> None:
+        read(self, places)
+        if self.wanted[places[0]].operation == operation:
+            self.fields[places, 3] += 1
+
+    monkeypatch.setattr(table.Table, "_read", shifted)
+    found = sweep(draw("torch", 400, 1), "torch", fraction=0)
+    assert {one.kind for one in found.disagreements} == {"values"}
+    assert {one.configuration.operation for one in found.disagreements} == {operation}
+    assert len(found.disagreements) > 10
+
+
+@pytest.mark.framework
+def test_a_wrong_crop_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    need("keras")
+    one = Configuration("ConvTranspose", 1, 4, 1, 1, "same", None, False, True, 6)
+    assert sweep([one], "keras", fraction=0)
+    right = dc.Explicit(1, 2)
+    layer = ConvTranspose(4, padding=right)
+    assert layer.output_size(6) == 6
+    wrong = ConvTranspose(4, padding=dc.Explicit(2, 1))
+    monkeypatch.setattr(table, "parse", lambda _: wrong)
+    (found,) = sweep([one], "keras", fraction=0).disagreements
+    assert found.kind == "values"
+
+
+@pytest.mark.framework
+def test_a_layer_that_differs_from_its_function_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
+    need("torch")
+    ask = sweeping._ask
+
+    def other(*given: Any) -> Any:
+        found = ask(*given)
+        return found._replace(layer_values=found.layer_values + 1)
+
+    monkeypatch.setattr(sweeping, "_ask", other)
+    found = sweep(draw("torch", 100, 1), "torch", fraction=0.1)
+    assert {one.kind for one in found.disagreements} == {"layer"}
+
+
+@pytest.mark.framework
+def test_the_summary_says_what_was_done(capsys: pytest.CaptureFixture[str]) -> None:
+    need("torch")
+    drawn = draw("torch", 200, 0)
+    found = sweep(drawn, "torch", fraction=0.05, seed=3)
+    text = str(found)
+    assert f"torch {found.versions['torch']}" in text
+    assert "200" in text
+    assert f"both refuse {found.refused}" in text
+    assert "5.00% asked for" in text
+    record = json.loads(json.dumps(found.to_record()))
+    assert (record["total"], record["built"], record["seed"]) == (200, 10, 3)
+    assert record["disagreements"] == []
+    lines = found.markdown().splitlines()
+    assert lines[1] == "| --- | --- |"
+    assert len(lines) == len(text.splitlines()) + 1
+    assert main(["torch", "--count", "100", "--markdown"]) == 0
+    printed = capsys.readouterr().out
+    assert "sweeping torch --count 100 --seed 0 --fraction 0.01" in printed
+    assert "| --- | --- |" in printed
+
+
+# The ledgers.
+
+
+@both
+def test_an_entry_says_what_it_must(framework: str) -> None:
+    for entry in ledger.entries(framework):
+        assert entry["predicate"] in ledger.PREDICATES
+        assert entry["link"].startswith("https://")
+        assert entry["reason"].endswith(".")
+        assert entry["version"]
+        assert entry["examples"]
+        for written in entry["examples"]:
+            one, theirs, ours = ledger.example(written)
+            assert theirs != ours
+            assert ledger.PREDICATES[entry["predicate"]](one, theirs, ours)
+
+
+def test_an_entry_is_about_its_own_case_alone() -> None:
+    for framework in FRAMEWORKS:
+        for entry in ledger.entries(framework):
+            for written in entry["examples"]:
+                one, theirs, ours = ledger.example(written)
+                assert ledger.explains(framework, one, theirs, ours) == entry["reason"]
+                for other in (
+                    (one._replace(operation="Conv"), theirs, ours),
+                    (one._replace(size=one.size + 1), theirs, ours),
+                    (one, 1, ours),
+                    (one, theirs, 1),
+                ):
+                    assert ledger.explains(framework, *other) is None
+
+
+@pytest.mark.framework
+@both
+def test_the_examples_still_hold(framework: str) -> None:
+    need(framework)
+    for entry in ledger.entries(framework):
+        examples = [ledger.example(written) for written in entry["examples"]]
+        found = sweep([one for one, _, _ in examples], framework, fraction=0)
+        assert [(one.configuration, one.theirs, one.ours) for one in found.known] == examples
+        assert not found.disagreements
+        assert {one.entry for one in found.known} == {entry["reason"]}
+
+
+# What cannot be swept.
+
+
+def test_what_makes_no_sense_is_refused() -> None:
+    one = Configuration("Conv", 1, 3, 1, 1, 0, None, False, True, 9)
+    with pytest.raises(QueryError, match="unknown framework 'jax'"):
+        sweep([one], "jax")
+    with pytest.raises(QueryError, match="unknown framework 'jax'"):
+        draw("jax", 5)
+    with pytest.raises(QueryError, match="fraction must be from 0 to 1"):
+        sweep([one], "torch", fraction=2)
+
+
+@pytest.mark.framework
+def test_sizes_have_bounds() -> None:
+    need("torch")
+    one = Configuration("Conv", 1, 3, 1, 1, 0, None, False, True, 9)
+    for wrong in (one._replace(size=0), one._replace(kernel_size=10**6)):
+        with pytest.raises(QueryError, match="a sweep takes sizes from 1"):
+            sweep([wrong], "torch")
+    empty = sweep([], "torch")
+    assert (empty.total, empty.agreed, bool(empty)) == (0, 0, True)
+
+
+@both
+def test_a_missing_framework_is_named(framework: str, capsys: pytest.CaptureFixture[str]) -> None:
+    if find_spec(framework):
+        pytest.skip(f"{framework} is installed")
+    with pytest.raises(WorkerError, match=f"{framework} is not installed"):
+        sweep(draw(framework, 10), framework)
+    assert main([framework, "--count", "10"]) == 1
+    assert f'pip install "deconvcalc[{framework}]"' in capsys.readouterr().err
+
+
+def test_an_average_is_over_what_counts() -> None:
+    one = Configuration("AvgPool", 1, 4, 2, 1, 2, None, True, False, 5)
+    found = Table([one, one._replace(count_include_pad=True)], "torch", np.random.default_rng(0))
+    found.predict()
+    layers = [
+        AvgPool(4, stride=2, padding=2, ceil_mode=True, count_include_pad=c) for c in (False, True)
+    ]
+    expected = [forward(layer, found.x[None, :5], {})[0] for layer in layers]
+    np.testing.assert_allclose(found.values, np.concatenate(expected))
