@@ -51,8 +51,11 @@ if TYPE_CHECKING:
         Unfold,
         Upsample,
     )
+    from deconvcalc.layers.stacks import compose
     from deconvcalc.notation import parse
+    from deconvcalc.sets import Sizes, accepted, agreement, preimage
     from deconvcalc.sizemap import Progression, SizeMap
+    from deconvcalc.sizemap.exact import ExactMap
     from deconvcalc.solver import Answer, Answers, solve
     from deconvcalc.translation import Conversion, convert
 
@@ -71,6 +74,7 @@ __all__ = [
     "Dense",
     "DepthwiseConv",
     "DialectError",
+    "ExactMap",
     "Explicit",
     "Flatten",
     "Fold",
@@ -91,13 +95,18 @@ __all__ = [
     "Same",
     "SizeError",
     "SizeMap",
+    "Sizes",
     "Slice",
     "ToSize",
     "Unfold",
     "Upsample",
     "Verdict",
+    "accepted",
+    "agreement",
+    "compose",
     "convert",
     "parse",
+    "preimage",
     "recheck",
     "solve",
     "verify",
@@ -109,6 +118,9 @@ _ROOMS = {
     **dict.fromkeys(("Conversion", "convert"), "translation"),
     **dict.fromkeys(("recheck", "verify"), "checkers.confirming"),
     "Verdict": "checkers.verdict",
+    **dict.fromkeys(("Sizes", "accepted", "agreement", "preimage"), "sets"),
+    "ExactMap": "sizemap.exact",
+    "compose": "layers.stacks",
     "parse": "notation",
     **dict.fromkeys([name for name in __all__ if name.endswith("Error")], "errors"),
 }

@@ -18,9 +18,18 @@ from deconvcalc.values import Value, integer
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from deconvcalc.sizemap import Progression
+    from deconvcalc.sizemap import Progression, SizeMap
+    from deconvcalc.sizemap.exact import ExactMap
 
-__all__ = ["MOST_CLASSES", "MOST_PIECES", "LimitError", "Sizes"]
+__all__ = [
+    "MOST_CLASSES",
+    "MOST_PIECES",
+    "LimitError",
+    "Sizes",
+    "accepted",
+    "agreement",
+    "preimage",
+]
 
 MOST_CLASSES = 500_000
 """The work limit: a set keeps up to this many residue classes, or all classes but this many."""
@@ -1058,3 +1067,108 @@ def _list(pieces: Sequence[_Piece]) -> str:
         return f"{{{', '.join(items)}}}"
     total = sum([piece.size() for piece in pieces])
     return f"{{{', '.join(items[:_LISTED])}, … {pieces[-1].last}}} ({total} numbers)"
+
+
+# Sets of maps.
+
+
+def accepted(size_map: ExactMap | SizeMap) -> Sizes:
+    """The inputs that a map takes.
+
+    Raises:
+        UndecidedError: past the work limit of maps.
+        LimitError: past that of sets.
+
+    >>> from deconvcalc import Conv, PixelUnshuffle, compose
+    >>> print(accepted(compose([PixelUnshuffle(32), Conv(1)])))
+    n ≡ 0 (mod 32), n ≥ 32
+    """
+    from deconvcalc.sizemap.exact import exact
+
+    one = exact(size_map)
+    shape = one.shape
+    end = None if not shape.finite else shape.start
+    return _where(lambda sizes: one.values(sizes)[1], shape.low, shape.start, shape.period, end)
+
+
+def agreement(one: ExactMap | SizeMap, other: Any) -> Sizes:
+    """The inputs that two maps both take, and take to the same size.
+
+    Args:
+        one: a map.
+        other: a map, or an int.
+
+    Raises:
+        UndecidedError: past the work limit of maps.
+        LimitError: past that of sets.
+
+    >>> from deconvcalc import Conv, ConvTranspose, Pad, compose
+    >>> down_and_up = compose([Conv(3, stride=4, padding=1), ConvTranspose(4, stride=4)])
+    >>> print(agreement(down_and_up, compose([Pad(0)])))
+    n ≡ 0 (mod 4), n ≥ 4
+    """
+    from deconvcalc.sizemap.exact import exact
+
+    difference = exact(one) - exact(other)
+    shape = difference.shape
+    start, end = shape.start, shape.start if shape.finite else None
+    if shape.rise:  # from some n on they lie apart
+        low, high = difference.window()
+        behind = -low if shape.rise > 0 else high
+        end = start + (max(-(-behind // abs(shape.rise)), 0) + 1) * shape.period
+
+    def holds(sizes: Any) -> Any:
+        values, taken = difference.values(sizes)
+        return taken & (values == 0).astype(bool)
+
+    return _where(holds, shape.low, start if end is None else end, shape.period, end)
+
+
+def preimage(size_map: ExactMap | SizeMap, size: int) -> Sizes:
+    """The inputs that a map takes to a size.
+
+    Raises:
+        UndecidedError: past the work limit of maps.
+        LimitError: past that of sets.
+
+    >>> from deconvcalc import Conv, compose
+    >>> print(preimage(compose([Conv(3, stride=2, padding=1)] * 2), 7))
+    25..28
+    """
+    return agreement(size_map, size)
+
+
+def _where(holds: Any, low: int, start: int, period: int, end: int | None) -> Sizes:
+    """The n at which something holds: one by one up to start, then by what repeats.
+
+    `end` is where nothing holds any more, or None.
+    """
+    import numpy as np
+
+    from deconvcalc.sizemap.exact import chunks
+
+    head: list[int] = []
+    for sizes in chunks(low, start):
+        head += [int(n) for n in sizes[holds(sizes)]]
+    found = _of_many(head)
+    if end is not None:
+        return found
+    begun = start + (1 - start) % period  # the first n from start on that is 1 modulo the period
+    mask = np.concatenate([holds(sizes) for sizes in chunks(begun, begun + period)])
+    return found | (Sizes.periodic([], [bool(one) for one in mask]) & Sizes.between(start))
+
+
+def _of_many(members: list[int]) -> Sizes:
+    """Ascending numbers, neighbours as ranges."""
+    found = Sizes.none()
+    spans: list[list[int]] = []
+    for n in members:
+        if spans and n == spans[-1][1] + 1:
+            spans[-1][1] = n
+        else:
+            spans.append([n, n])
+    if len(spans) == len(members):
+        return Sizes.of(*members)
+    for low, high in spans:
+        found |= Sizes.between(low, high)
+    return found

@@ -306,7 +306,9 @@ def test_the_examples_still_hold(framework: str) -> None:
     need(framework)
     for entry in ledger.entries(framework):
         examples = [ledger.example(written) for written in entry["examples"]]
-        found = sweep([one for one, _, _ in examples], framework, fraction=0)
+        # Of real layers: without oneDNN the functions refuse some of them.
+        wanted = [one for one, _, _ in examples]
+        found = sweep(wanted, framework, fraction=0, functional=False)
         assert [(one.configuration, one.theirs, one.ours) for one in found.known] == examples
         assert not found.disagreements
         assert {one.entry for one in found.known} == {entry["reason"]}

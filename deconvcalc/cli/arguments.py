@@ -20,6 +20,7 @@ __all__ = [
     "CHECKERS",
     "FORMAT",
     "SIZE",
+    "TARGET",
     "BoundType",
     "CountType",
     "SizeType",
@@ -217,7 +218,20 @@ class Verb(click.Command):
             raise click.UsageError(f"{message} Write 28, 28x30 or 8x28x28.", ctx) from None
 
 
+class TargetType(SizeType):
+    """A spatial size, or one in n: 28, 28x30, 2n, ceil(n/2)."""
+
+    name = "target"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Read a size; text in n is left to the library."""
+        if isinstance(value, str) and ("n" in value or "(" in value):
+            return value
+        return super().convert(value, param, ctx)
+
+
 SIZE = SizeType()
+TARGET = TargetType()
 BOUND = BoundType()
 CHANNELS = ChannelsType()
 CHECKERS = CheckersType()

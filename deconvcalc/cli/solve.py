@@ -13,6 +13,7 @@ from deconvcalc.cli.arguments import (
     CHECKERS,
     FORMAT,
     SIZE,
+    TARGET,
     BoundType,
     CountType,
     Verb,
@@ -30,8 +31,9 @@ OPS = ["conv-transpose", "conv", "max-pool", "avg-pool", "resize-conv", "pixel-s
 
 
 @click.command("solve", cls=Verb)
-@click.argument("target", type=SIZE)
+@click.argument("target", type=TARGET)
 @click.option("--from", "source", type=SIZE, help="The input size. Without it, the input is found.")
+@click.option("--where", help='For a target in n, which n are meant, as in "n % 2 == 0".')
 @click.option("-k", "--kernel-size", type=BOUND, help="Default: 1..11, or up to twice the stride.")
 @click.option("-s", "--stride", type=BOUND, help="Default: 1..8.")
 @click.option(
@@ -91,13 +93,15 @@ def command(
 ) -> None:
     r"""All layers that turn one size into another, best first.
 
-    TARGET is the size wanted: 7, 7x14 or 8x28x28. A bound is 3, 2..5 (both ends included), 2,4 or,
-    one per axis, 3x5.
+    TARGET is the size wanted: 7, 7x14 or 8x28x28; or a size in n, the input: 2n, "ceil(n/2)". A
+    bound is 3, 2..5 (both ends included), 2,4 or, one per axis, 3x5.
 
     \b
     deconvcalc solve 7 --from 4
     deconvcalc solve 60 -k 6 -s 2               finds the input
     deconvcalc solve 7x14 --from 4x7
+    deconvcalc solve 2n                         for every n
+    deconvcalc solve "n//2" --where "n % 2 == 0" --op conv
     deconvcalc solve 14 --from 28 --op conv --dialect keras
     deconvcalc solve 7 --from 4 --code keras --channels 64:32
     deconvcalc solve 60 --from 28 -k 6 -s 2 --verify torch,keras

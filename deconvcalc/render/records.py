@@ -49,6 +49,10 @@ def document(
         "count": answers.total,
         "answers": _records(answers, limit, more),
     }
+    if (partly := getattr(answers, "partly", None)) is not None:
+        where = answers.asked.where  # type: ignore[attr-defined]  # a target in n has it
+        result["query"]["where"] = None if where is None else str(where)
+        result["partly"] = [one.to_record() | {"domain": domain} for one, domain in partly]
     if not answers:
         result["reason"] = answers.reason.to_record()
     return result

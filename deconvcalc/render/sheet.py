@@ -128,7 +128,15 @@ def _question(answers: Answers) -> str:
     if query.sources is None:
         return f"{target} by {ops}, {title}"
     source = shown_size(query.sources if query.axes else query.sources[0])
-    return f"{source} → {target} by {ops}, {title}"
+    asked = getattr(answers, "asked", None)
+    meant = (
+        ""
+        if asked is None
+        else f", for every n with {asked.where}"
+        if asked.where
+        else ", for every n"
+    )
+    return f"{source} → {target} by {ops}, {title}{meant}"
 
 
 def _counted(answers: Answers) -> str:
@@ -218,6 +226,10 @@ def _hints(answers: Answers, shown: list[Answer]) -> Any:
     rest = answers.total - len(shown)
     if rest > 0:
         yield "more", f"{rest:,} further layers: --all, or --limit N"
+    if partly := getattr(answers, "partly", ()):
+        answer, domain = partly[0]
+        count = f"{len(partly)} more" if len(partly) > 1 else "one more"
+        yield "some n", f"{count} where they take n, as {_layers(answer)} does for {domain}"
     yield "code", "--code torch, or --code keras"
     yield "confirm", "--verify torch,keras"
 

@@ -356,8 +356,18 @@ def _text(floor: SizeMap, inner: str) -> str:
     text = str(floor)
     if inner == "n" or text == "n":
         return inner if text == "n" else text
-    bare = inner.startswith("floor(") and inner.index(")") == len(inner) - 1
+    bare = inner.startswith("floor(") and _closes_last(inner)
     return text.replace("n", inner if bare else f"({inner})")  # "floor" has no n of its own
+
+
+def _closes_last(text: str) -> bool:
+    """Whether the first bracket of a text is closed by its last character."""
+    depth = 0
+    for place, character in enumerate(text):
+        depth += {"(": 1, ")": -1}.get(character, 0)
+        if character == ")" and depth == 0:
+            return place == len(text) - 1
+    return False
 
 
 class _Scaled(ExactMap):

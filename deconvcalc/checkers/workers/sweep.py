@@ -53,7 +53,7 @@ class Sweeper(Protocol):
         """What a real layer makes of the row."""
 
     def quick(self) -> AbstractContextManager[Any]:
-        """What makes the functions of one axis quick."""
+        """What makes the functions quick."""
 
     def sizes(self, outputs: list[Any]) -> list[int]:
         """The size of each output along its last axis; what is None was refused."""
@@ -100,14 +100,12 @@ def sweep(sweeper: Sweeper, header: Mapping[str, Any], arrays: Mapping[str, Any]
     run = np.ones(len(rows), bool)
     run[arrays["screened"]] = False
     by = run & sweeper.hidden(table) if header.get("functional", True) else run.copy()
-    one = np.flatnonzero(run & ~by & (table[:, 1] == 1)).tolist()
-    many = np.flatnonzero(run & ~by & (table[:, 1] > 1)).tolist()
+    quick = np.flatnonzero(run & ~by).tolist()
     both = arrays["layers"].tolist()
     # Layers are built as a person builds them: that is what the functions stand beside.
     with uncollected() if header.get("functional", True) else contextlib.nullcontext():
         with sweeper.quick():
-            _run(sweeper.functions, rows, one, outputs, errors)
-        _run(sweeper.functions, rows, many, outputs, errors)
+            _run(sweeper.functions, rows, quick, outputs, errors)
         # Where nothing came out, the layer says whether it means that.
         by |= run & (np.array(sweeper.sizes(outputs), np.int64) == 0)
         layers = [sweeper.layer] * len(sweeper.functions)

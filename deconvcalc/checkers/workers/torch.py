@@ -72,7 +72,7 @@ class Torch:
 
 
 class TorchSweeper:
-    """`torch.nn.functional`, without gradients, and without oneDNN where there is one axis.
+    """`torch.nn.functional`, without gradients and without oneDNN.
 
     Args:
         framework: runs the layers.

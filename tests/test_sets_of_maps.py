@@ -1,0 +1,85 @@
+"""What maps accept, where they agree, and what they take to a size, as sets of sizes."""
+
+from __future__ import annotations
+
+import random
+
+import numpy as np
+import pytest
+
+import deconvcalc as dc
+from deconvcalc.sizemap.exact import chain
+from tests.test_exact_maps import by_hand, floors
+
+N = 600
+
+
+def members(sizes: dc.Sizes) -> list[int]:
+    return [n for n in range(1, N + 1) if n in sizes]
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_sets_hold_what_maps_say(seed: int) -> None:
+    rng = random.Random(f"sets {seed}")
+    for _ in range(25):
+        one, other = floors(rng), floors(rng)
+        here, there = chain(one), chain(other)
+        values = [(by_hand(one, n), by_hand(other, n)) for n in range(1, N + 1)]
+        taken = [n for n, (a, _) in enumerate(values, 1) if a is not None]
+        assert members(dc.accepted(here)) == taken
+        same = [n for n, (a, b) in enumerate(values, 1) if a is not None and a == b]
+        assert members(dc.agreement(here, there)) == same
+        size = rng.choice([a for a, _ in values if a is not None] or [3])
+        assert members(dc.preimage(here, size)) == [
+            n for n, (a, _) in enumerate(values, 1) if a == size
+        ]
+
+
+@pytest.mark.parametrize(
+    ("layers", "text"),
+    [
+        ([dc.Conv(3)], "n ≥ 3"),
+        ([dc.Identity()], "any n ≥ 1"),
+        ([dc.PixelUnshuffle(2)] * 5, "n ≡ 0 (mod 32), n ≥ 32"),
+        ([dc.PixelUnshuffle(4), dc.Conv(3)], "n ≡ 0 (mod 4), n ≥ 12"),
+        ([dc.Conv(3), dc.ConvTranspose(1, padding=dc.ToSize(9, 0))], "n = 11"),
+    ],
+)
+def test_what_a_stack_takes(layers: list[dc.Layer], text: str) -> None:
+    assert str(dc.accepted(dc.compose(layers))) == text
+
+
+def unet(depth: int) -> tuple[dc.ExactMap, list[dc.Sizes]]:
+    """What comes out of a U-Net of pools, and at each skip where both branches agree."""
+    down = [dc.compose([dc.Identity()])]
+    for _ in range(depth):
+        down.append(down[-1].then(dc.MaxPool(2).size_map()))
+    skips = []
+    for level in reversed(range(depth)):
+        up = down[level + 1].then(dc.ConvTranspose(2, stride=2).size_map())
+        skips.append(dc.agreement(up, down[level]))
+    return down[0], skips
+
+
+def test_the_inputs_of_a_u_net_of_five_pools() -> None:
+    _, skips = unet(5)
+    admissible = skips[0]
+    for one in skips[1:]:
+        admissible &= one
+    assert str(admissible) == "n ≡ 0 (mod 32), n ≥ 32"
+
+
+def test_axes_may_differ() -> None:
+    maps = dc.compose([dc.Conv((1, 3)), dc.Upsample(2)])
+    assert [str(one) for one in maps] == ["2*n", "2*n - 4"]
+    with pytest.raises(dc.LayerError, match="cannot follow"):
+        dc.compose([dc.Conv((1, 3)), dc.Conv((1, 2, 3))])
+    with pytest.raises(dc.LayerError, match="no layers"):
+        dc.compose([])
+    with pytest.raises(dc.DeconvcalcError, match="no single floor"):
+        dc.compose([dc.Upsample(1.5)])
+
+
+def test_values_come_for_arrays_too() -> None:
+    values, taken = dc.compose([dc.Conv(3, stride=2)]).values(np.arange(1, 6))
+    assert values[taken].tolist() == [1, 1, 2]
