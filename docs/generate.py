@@ -1,6 +1,6 @@
 """Bring the documentation up to date: `python -m docs.generate`.
 
-It writes the two reference pages that come from elsewhere, and fills in what the commands of every
+It writes the reference pages that come from elsewhere, and fills in what the commands of every
 ```console block print. The tests fail where either is out of date.
 """
 
@@ -13,7 +13,9 @@ from typing import TYPE_CHECKING
 
 import click
 
+from deconvcalc.checkers import ledger
 from deconvcalc.cli import main as cli
+from deconvcalc.dialects import DIALECTS
 from docs.console import comparable, missing, session
 
 if TYPE_CHECKING:
@@ -54,6 +56,7 @@ def generated() -> dict[Path, str]:
     """The generated pages."""
     return {
         DOCS / "reference" / "cli.md": command_line(),
+        DOCS / "reference" / "ledger.md": known_differences(),
         DOCS / "reference" / "promises.md": promises(),
     }
 
@@ -89,6 +92,29 @@ def commands(command: click.Command, path: str) -> Iterator[str]:
             below = command.get_command(context, name)
             if below is not None and not below.hidden:
                 yield from commands(below, f"{path} {name}")
+
+
+LEDGER = """\
+What a framework does differently from its own rule, where sizes are compared in large sweeps. Each
+example is run again with the tests; an entry that no longer holds fails.
+"""
+
+
+def known_differences() -> str:
+    """The ledgers, an entry each, with both results."""
+    parts = [NOTE, "# Ledger\n", LEDGER]
+    for framework, dialect in DIALECTS.items():
+        parts.append(f"## {dialect.title}\n")
+        for entry in ledger.entries(framework):
+            parts.append(f"**{entry['predicate']}** ({entry['version']}). {entry['reason']}\n")
+            parts.append(f"[The layer's page]({entry['link']}).\n")
+            rows = ["| call | input | framework | deconvcalc |", "|---|---|---|---|"]
+            for written in entry["examples"]:
+                one, theirs, ours = ledger.example(written)
+                sizes = ["refuses" if size is None else str(size) for size in (theirs, ours)]
+                rows.append(f"| `{one.call(framework)}` | {one.size} | {sizes[0]} | {sizes[1]} |")
+            parts.append("\n".join(rows) + "\n")
+    return "\n".join(parts)
 
 
 def promises() -> str:
