@@ -144,7 +144,7 @@ def test_layers_that_refuse_some_n_are_listed_apart() -> None:
     cut: Any = dc.solve("max(n - 2, 1)", op="conv", kernel_size=3, padding=0)
     assert (len(cut), [(str(a.layers[0]), d) for a, d in cut.partly]) == (
         0,
-        [("Conv(3)", "n >= 3")],
+        [("Conv(3)", "n ≥ 3")],
     )
 
 

@@ -125,7 +125,7 @@ def verify(
     (<numpy: ok>,)
     """
     names = read_names(checkers)
-    if dtype not in TOLERANCE:
+    if dtype not in [*TOLERANCE]:  # what cannot be hashed, too
         known = " or ".join(TOLERANCE)
         raise QueryError(f"dtype must be {known}, not {dtype!r}", rule="dtype")
     layers, size = _layers(layer, size)
@@ -168,7 +168,7 @@ def _layers(layer: Any, size: Any) -> tuple[tuple[Layer, ...], Any]:
         layers = tuple(layer.layers)
         size = layer.smallest_source if size is None else size
     else:
-        layers = tuple(layer)
+        layers = tuple(layer) if isinstance(layer, (list, tuple)) else ()
     if not layers or not all(isinstance(item, Layer) for item in layers):
         raise TypeError(f"verify takes a layer, several or an answer, not {layer!r}")
     if size is None:

@@ -35,6 +35,8 @@ def read_names(checkers: str | Sequence[str]) -> tuple[str, ...]:
         QueryError: an unknown name, or none at all.
         TypeError: something else.
     """
+    if not isinstance(checkers, (str, list, tuple, dict)):
+        raise TypeError(f"checkers must be names, not {checkers!r}")
     names = checkers.split(",") if isinstance(checkers, str) else list(checkers)
     if not all(isinstance(name, str) for name in names):
         raise TypeError(f"checkers must be names, not {checkers!r}")

@@ -17,9 +17,11 @@ from typing import TYPE_CHECKING, Any
 from deconvcalc.errors import QueryError
 from deconvcalc.expressions import Condition, Expression, parse_condition, parse_target
 from deconvcalc.formulas import Multiple, SameWindow, Spread, Window, effective_kernel
+from deconvcalc.layers.stacks import compose
+from deconvcalc.sets import accepted
 from deconvcalc.sizemap import SizeMap
 from deconvcalc.sizemap.exact import ExactMap, chain, chunks, exact
-from deconvcalc.solver.answers import Answer, Answers
+from deconvcalc.solver.answers import MOST_LOOKED_AT, Answer, Answers
 from deconvcalc.solver.modes import admitted, written
 from deconvcalc.solver.query import Query, read_query
 from deconvcalc.solver.ranking import Pick, Ranked
@@ -32,7 +34,6 @@ if TYPE_CHECKING:
     import numpy as np
 
     from deconvcalc.formulas import Formula
-    from deconvcalc.layers import Layer
     from deconvcalc.solver.query import Space
 
 __all__ = ["Asked", "solve_in_n"]
@@ -154,10 +155,6 @@ class AnswerInN(Answer):
         self._asked = asked
 
     @property
-    def _run(self) -> Run:
-        return self._pick[0][0]
-
-    @property
     def shift(self) -> float:
         """The supremum over n of the shift, in input pixels."""
         run, _, pairs = self._pick[0]
@@ -167,23 +164,24 @@ class AnswerInN(Answer):
     @property
     def size_map(self) -> ExactMap:
         """The exact map of its layers."""
-        return _chained(self.layers)
+        found: ExactMap = compose(self.layers)
+        return found
 
     @property
     def smallest_source(self) -> int:
         """A small n that it takes; not the least, where strides do nothing."""
-        taken = [n for n in islice(self._asked.members(1), 64) if self.size_map.accepts(n)]
-        return next((n for n in taken if n >= 5), taken[-1])
+        size_map = self.size_map
+        for start in (max(5, size_map.shape.low), 1):
+            for n in self._asked.members(start):
+                if size_map.accepts(n):
+                    return n
+        raise QueryError(f"none of the n that are meant is taken by {self.layers}", rule="where")
 
     def code(self, dialect: str = "torch", channels: tuple[int, int] | None = None) -> str:
         """Lines to paste that give these sizes and values for every n."""
         from deconvcalc.translation import convert
 
         return convert(self.layers, to=dialect).code(channels)
-
-
-def _chained(layers: tuple[Layer, ...]) -> ExactMap:
-    return chain([layer.size_map() for layer in layers])
 
 
 class AnswersInN(Answers):
@@ -208,12 +206,14 @@ class AnswersInN(Answers):
         found = []
         for pick in islice(self._partly, MOST_PARTLY):
             answer = self._answer(pick)
-            found.append((answer, str(answer.layers[-1].size_map().domain)))
+            found.append((answer, str(accepted(answer.size_map))))
         return tuple(found)
 
     @cached_property
     def reason(self) -> Any:
-        """Why there is none."""
+        """Why there is no answer; None where there is one."""
+        if self:
+            return None
         text = f"no layer within the bounds gives {self.asked.target} for every n"
         near = self._nearest_miss()
         return Reason(
@@ -241,6 +241,8 @@ class AnswersInN(Answers):
         """Whether layers, or an answer, are among them."""
         layers = item.layers if isinstance(item, Answer) else item
         layers = layers if isinstance(layers, tuple) else (layers,)
+        if self.total > MOST_LOOKED_AT:
+            raise QueryError(f"{self.total} answers are too many to look for one", rule="in")
         return any(answer.layers == layers for answer in self)
 
 
@@ -327,7 +329,6 @@ def _by_rule(space: Space, pairs: tuple[tuple[int, int], ...]) -> Iterator[Part]
     """The layers that pad by `same`, by as much as each n needs."""
     from deconvcalc.layers import Same
 
-    factor = 1
     for s in space.stride.between(2, space.stride.last):
         if any(-(-n // s) != m for n, m in pairs):
             continue
@@ -343,7 +344,7 @@ def _by_rule(space: Space, pairs: tuple[tuple[int, int], ...]) -> Iterator[Part]
                     modes &= mask
                     allowed &= admitted(space, mask, k, d, before, after)
                     v = effective_kernel(k, d) - before - after
-                    line = (s, d, v, before - after, factor)
+                    line = (s, d, v, before - after, 1)
                     one = Run(space, line, range(k, k + 1), (0, 0, 0))
                     flags |= flags_of(space.op, ((n, m),), line, k)
                     flags |= misaligned(space.op, ((n, m),), line)

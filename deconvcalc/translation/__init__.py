@@ -123,10 +123,12 @@ def convert(layer: Layer | Sequence[Layer], *, to: str, size: Any = None) -> Con
     >>> convert(up, to="torch").steps[1]
     ZeroPad2d(padding=(0, -1, 0, -1))
     """
-    if to not in DIALECTS:
+    if to not in [*DIALECTS]:  # what cannot be hashed, too
         known = ", ".join(DIALECTS)
         raise QueryError(f"unknown dialect {to!r}", rule="to", hint=f"Known are: {known}.")
-    layers = (layer,) if isinstance(layer, Layer) else tuple(layer)
+    layers: tuple[Any, ...] = (layer,)
+    if not isinstance(layer, Layer):
+        layers = tuple(layer) if isinstance(layer, (list, tuple)) else ()
     if not layers or not all(isinstance(item, Layer) for item in layers):
         raise TypeError(f"convert takes a layer or a sequence of layers, not {layer!r}")
     axes = _axes(layers, size)
