@@ -127,6 +127,8 @@ class _Reader:
             raise self.fail("there is no text to read", 0, hint=_HINT)
         if len(self.text) > LONGEST:
             raise self.fail(f"the text is longer than {LONGEST} characters", LONGEST)
+        if len(self.text) <= MOST_DIGITS and sum(map(self.text.count, "([{")) <= DEEPEST:
+            return  # too short for any of the faults below
         depth = digits = 0
         for position, character in enumerate(self.text):
             depth += _BRACKETS.get(character, 0)

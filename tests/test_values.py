@@ -149,8 +149,16 @@ def disagrees(
             return True
         return is_narrow_convolution(drawn, problem)
     if checker == "keras[torch]":
-        return is_uneven_mean(drawn, made)
+        return is_uneven_mean(drawn, made) or is_small_mean(drawn)
     return False
+
+
+def is_small_mean(drawn: Drawn) -> bool:
+    """PyTorch's AvgPool3d, which Keras runs there, asks that the window fits without padding."""
+    layer: Any = drawn.layer
+    if not isinstance(layer, dc.AvgPool) or len(drawn.sizes) != 3:
+        return False
+    return any(n < k for n, k in zip(drawn.sizes, per_axis(layer.kernel_size, 3), strict=True))
 
 
 def has_no_float64(step: Step) -> bool:

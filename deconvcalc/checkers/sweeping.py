@@ -188,11 +188,16 @@ def sweep(
     if not 0 <= fraction <= 1:
         raise QueryError(f"fraction must be from 0 to 1, not {fraction!r}", rule="fraction")
     quick, rest = _apart(wanted, checker) if functional else ([], wanted)
-    found = [
-        _sweep(some, checker, worker(name), fraction, seed, functional=functional)
-        for name, some in ((f"{checker}[plain]", quick), (checker, rest))
-        if some or (some is rest and not quick)
-    ]
+    if not quick:
+        return _sweep(rest, checker, worker(checker), fraction, seed, functional=functional)
+    names = (f"{checker}[plain]", checker)
+    with ThreadPoolExecutor(2) as both:  # two processes side by side
+        parts = [
+            both.submit(_sweep, some, checker, worker(name), fraction, seed, functional=True)
+            for name, some in zip(names, (quick, rest), strict=True)
+            if some
+        ]
+        found = [part.result() for part in parts]
     return found[0] if len(found) == 1 else _together(*found)
 
 
@@ -218,9 +223,10 @@ def _apart(
 
 def _together(one: Sweep, other: Sweep) -> Sweep:
     """Two sweeps of one framework as one."""
-    same = ("framework", "fraction", "seed", "versions")
+    same = ("framework", "fraction", "seed", "versions", "seconds")
     added = [name for name in one._fields if name not in same]
-    return one._replace(**{name: getattr(one, name) + getattr(other, name) for name in added})
+    both = {name: getattr(one, name) + getattr(other, name) for name in added}
+    return one._replace(**both, seconds=max(one.seconds, other.seconds))
 
 
 def _sweep(

@@ -89,18 +89,21 @@ class ExactMap:
         """
         import numpy as np
 
-        number = integer(n)
-        if number is None:
-            raise TypeError(f"a size is an int here, not {n!r}")
+        number = _whole(n)
         values, taken = self.values(np.array([number], dtype=object))
         if number < 1 or not taken[0]:
             raise SizeError(f"{self} refuses {number}", size=number, rule="domain")
         return int(values[0])
 
     def accepts(self, n: int) -> bool:
-        """Whether the map takes n."""
+        """Whether the map takes n.
+
+        Raises:
+            TypeError: n is no int.
+        """
         import numpy as np
 
+        n = _whole(n)
         return n >= 1 and bool(self.values(np.array([n], dtype=object))[1][0])
 
     # The algebra.
@@ -115,31 +118,30 @@ class ExactMap:
     def __add__(self, other: Any) -> ExactMap:
         number = integer(other)
         if number is not None:
-            return self._scaled(1, number, 1)
+            return _Scaled(self, 1, number, 1)
         return _Combined("+", self, exact(other))
 
     __radd__ = __add__
 
     def __neg__(self) -> ExactMap:
-        return self._scaled(-1, 0, 1)
+        return _Scaled(self, -1, 0, 1)
 
     def __sub__(self, other: Any) -> ExactMap:
         number = integer(other)
         return self + (-exact(other) if number is None else -number)
 
     def __rsub__(self, other: Any) -> ExactMap:
-        negated = self._scaled(-1, 0, 1)
-        return negated.__add__(other)
+        return _Scaled(self, -1, 0, 1).__add__(other)
 
     def __mul__(self, factor: int) -> ExactMap:
-        return self._scaled(_whole(factor), 0, 1)
+        return _Scaled(self, _whole(factor), 0, 1)
 
     __rmul__ = __mul__
 
     def __floordiv__(self, divisor: int) -> ExactMap:
         if _whole(divisor) < 1:
             raise DeconvcalcError(f"a map is divided by at least 1, not by {divisor}")
-        return self._scaled(1, 0, _whole(divisor))
+        return _Scaled(self, 1, 0, _whole(divisor))
 
     def __mod__(self, divisor: int) -> ExactMap:
         return self - (self // divisor) * divisor
@@ -151,9 +153,6 @@ class ExactMap:
     def maximum(self, other: Any) -> ExactMap:
         """The larger of two maps, or of a map and an int."""
         return _Combined("max", self, exact(other))
-
-    def _scaled(self, slope: int, offset: int, divisor: int) -> ExactMap:
-        return _Scaled(self, slope, offset, divisor)
 
     # Decisions.
 
@@ -217,7 +216,7 @@ class ExactMap:
 def _whole(value: Any) -> int:
     number = integer(value)
     if number is None:
-        raise TypeError(f"a map is multiplied and divided by an int, not by {value!r}")
+        raise TypeError(f"a map takes ints alone, not {value!r}")
     return number
 
 
@@ -373,19 +372,19 @@ def _closes_last(text: str) -> bool:
 class _Scaled(ExactMap):
     """floor((slope*f + offset) / divisor) of a map f, whatever the sign of its slope."""
 
-    __slots__ = ("divisor", "inner", "offset", "slope_")
+    __slots__ = ("divisor", "factor", "inner", "offset")
 
     def __init__(self, inner: ExactMap, slope: int, offset: int, divisor: int) -> None:
-        self.inner, self.slope_, self.offset, self.divisor = inner, slope, offset, divisor
+        self.inner, self.factor, self.offset, self.divisor = inner, slope, offset, divisor
 
     def values(self, sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The values for an array of n, and where they are accepted."""
         values, taken = self.inner.values(sizes)
-        return (_roomy(values, self.slope_) * self.slope_ + self.offset) // self.divisor, taken
+        return (_roomy(values, self.factor) * self.factor + self.offset) // self.divisor, taken
 
     def _make_shape(self) -> Shape:
         shape = self.inner.shape
-        rise = self.slope_ * shape.rise
+        rise = self.factor * shape.rise
         times = self.divisor // gcd(self.divisor, rise) if rise else 1
         return Shape(
             shape.low,
@@ -396,7 +395,7 @@ class _Scaled(ExactMap):
         )
 
     def __str__(self) -> str:
-        text = str(SizeMap(self.slope_, self.offset, self.divisor))
+        text = str(SizeMap(self.factor, self.offset, self.divisor))
         return text.replace("n", f"({self.inner})", 1)
 
     __repr__ = __str__
