@@ -39,8 +39,8 @@ __all__ = ["Configuration", "Disagreement", "Sweep", "draw", "sweep"]
 FRAMEWORKS = ("torch", "keras")
 """The frameworks that can be swept."""
 
-PIECE = 5_000
-"""How many configurations one request carries."""
+PIECE = {"torch": 20_000, "keras": 2_500}
+"""How many configurations one request carries: few seconds' worth."""
 
 LARGEST_SIZE = 4096
 """The largest size, kernel, stride, dilation or padding of a sweep."""
@@ -274,8 +274,9 @@ def _chosen(table: Table, fraction: float, seed: int) -> Array:
 def _ask(process: Worker, table: Table, both: Array, functional: bool) -> _Found:
     """Ask the framework piece by piece."""
     parts = []
-    for first in range(0, len(table.rows), PIECE):
-        last = min(first + PIECE, len(table.rows))
+    piece = PIECE[table.framework]
+    for first in range(0, len(table.rows), piece):
+        last = min(first + piece, len(table.rows))
         mine = both[(both >= first) & (both < last)]
         killing = table.screened
         arrays: dict[str, Array] = {
