@@ -51,6 +51,16 @@ class Span:
     ) -> None:
         self.numbers, self.low, self.high, self.step = numbers, low, high, step
 
+    @property
+    def least(self) -> int:
+        """The smallest value."""
+        return self.low(self.numbers[0])
+
+    @property
+    def most(self) -> int:
+        """The largest value."""
+        return self.high(self.numbers[-1])
+
     def below(self, x: int) -> int | None:
         """The largest value up to x."""
         place = bisect_right(self.numbers, x, key=self.low)
@@ -94,12 +104,16 @@ class Values:
     @property
     def least(self) -> int | None:
         """The smallest value, or None without any."""
-        return self.above(-FAR)
+        if self.mirror is None:
+            return min([span.least for span in self.spans], default=None)
+        return self._turned(max([span.most for span in self.spans], default=None))
 
     @property
     def most(self) -> int | None:
         """The largest value, or None without any."""
-        return self.below(FAR)
+        if self.mirror is None:
+            return max([span.most for span in self.spans], default=None)
+        return self._turned(min([span.least for span in self.spans], default=None))
 
     def below(self, x: int) -> int | None:
         """The largest value up to x."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from itertools import combinations
 from math import prod
 from typing import TYPE_CHECKING, Any
@@ -291,16 +292,14 @@ class _Search:
         """The least distance by which these bounds must be widened, up to `most`, or None."""
         if most < 1 or not self._solves_wider(query, names, most):
             return None
-        low, high = 0, 1
-        while not self._solves_wider(query, names, high):
-            low, high = high, min(2 * high, most)
-        while high - low > 1:
-            middle = (low + high) // 2
-            if self._solves_wider(query, names, middle):
-                high = middle
-            else:
-                low = middle
-        return high
+
+        def solves(distance: int) -> bool:
+            return self._solves_wider(query, names, distance)
+
+        # The power of two from which on it is enough, and then how far below that it still is.
+        power = bisect_left(range((most - 1).bit_length()), True, key=lambda i: solves(1 << i))
+        near = range((1 << power >> 1) + 1, min(1 << power, most))
+        return near.start + bisect_left(near, True, key=solves)
 
     def _solves_wider(self, query: Query, names: tuple[str, ...], distance: int) -> bool:
         try:

@@ -9,7 +9,7 @@ whatever the sizes. Its marks (holes, overlap, modes ...) change at a few kernel
 
 from __future__ import annotations
 
-from itertools import chain
+from itertools import chain, islice
 from math import gcd
 from typing import TYPE_CHECKING
 
@@ -366,8 +366,11 @@ def find_runs(space: Space, pairs: tuple[Pair, ...]) -> Found:
     if space.op == "pixel_shuffle":
         return Found(pairs, _shuffles(space, pairs))
     parts: list[Part] = []
+    strands = list(islice(_strands(space, pairs), MOST_LINES + 1))
+    if len(strands) > MOST_LINES:
+        raise _too_wide(space)
     budget = MOST_LINES
-    for wide, s, v, factor in _strands(space, pairs):
+    for wide, s, v, factor in strands:
         part = _part(space, wide, s, v, factor)
         budget -= 1 + part.tried
         if budget < 0:
