@@ -359,7 +359,7 @@ def test_canonical_equality_is_equality_of_values() -> None:
                 arguments = {"filters": 1, "kernel_size": k, "strides": s, "padding": padding}
                 more = {"output_padding": extra, "use_bias": False}
                 keras.append(("Conv1DTranspose", k, s, arguments | more))
-        for p in range((k + s) // 2 + 2):  # with more, the size alone differs
+        for p in range((max(SIZES) - 1) * s + k + s):  # up to where nothing is left of any size
             for extra in range(s):
                 window = {"in_channels": 1, "out_channels": 1, "kernel_size": k, "stride": s}
                 more = {"padding": p, "output_padding": extra, "bias": False}
@@ -387,8 +387,8 @@ def test_canonical_equality_is_equality_of_values() -> None:
             if not (equal and not y.any()):
                 assert equal is (rule == other), (keras[i // len(SIZES)], other)
             seen[equal, rule == other] += 1
-    assert seen[True, True] > 800
-    assert seen[False, False] > 1000
+    assert seen[True, True] > 900
+    assert seen[False, False] > 20_000
     assert seen[True, False] < seen[True, True]
 
 
@@ -511,10 +511,12 @@ def test_the_code_of_answers_gives_the_values(dialect: str, tmp_path: Path) -> N
     problems: list[tuple[Any, Problem]] = []
     arrays: dict[str, np.ndarray] = {}
     lacking: Counter[str] = Counter()
+    large = 0
     for answer in answers(rng):
         if len(tasks) == ANSWERS:
             break
         if work(answer) > MOST_WORK:
+            large += 1
             continue
         channels = rng.choice(((1, 1), (4, 6)))
         problem = Problem(answer.layers, answer.smallest_source, channels=channels, seed=len(tasks))
@@ -536,6 +538,7 @@ def test_the_code_of_answers_gives_the_values(dialect: str, tmp_path: Path) -> N
         arrays[f"{place}/x"] = problem.x
         tasks.append({"code": code, "weights": names})
         problems.append((answer, problem))
+    assert large <= ANSWERS // 10
     assert set(lacking) <= set(NO_ANSWER[dialect])
     assert len({len(problem.sizes) for _, problem in problems}) == 3
     results = execute(tmp_path, dialect, tasks, arrays)

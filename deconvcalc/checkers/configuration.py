@@ -12,6 +12,9 @@ OPERATIONS = ("Conv", "ConvTranspose", "MaxPool", "AvgPool")
 WORDS = ("", "valid", "same", "causal")
 """The paddings that have a word; the first stands for a number."""
 
+_PLACES = {name: place for place, name in enumerate(OPERATIONS)}
+_WORDS = {word: place for place, word in enumerate(WORDS)}
+
 NONE = -(2**31)
 """An output_padding that is not given, in a row."""
 
@@ -45,11 +48,9 @@ class Configuration(NamedTuple):
     def row(self) -> tuple[int, ...]:
         """The configuration as ints."""
         name, axes, k, s, d, padding, extra, ceil, counted, size = self
-        word = WORDS.index(padding) if isinstance(padding, str) else 0
-        number = 0 if isinstance(padding, str) else padding
+        word, number = (_WORDS[padding], 0) if isinstance(padding, str) else (0, padding)
         extra = NONE if extra is None else extra
-        place = OPERATIONS.index(name)
-        return place, axes, k, s, d, word, number, extra, int(ceil), int(counted), size
+        return _PLACES[name], axes, k, s, d, word, number, extra, int(ceil), int(counted), size
 
     @classmethod
     def of_row(cls, row: Any) -> Configuration:

@@ -13,6 +13,7 @@ import random
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -26,7 +27,7 @@ from deconvcalc.checkers.workers.sweep import REFUSED, SKIPPED, uncollected
 from deconvcalc.errors import CheckError, QueryError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from numpy.typing import NDArray
 
@@ -39,7 +40,7 @@ __all__ = ["Configuration", "Disagreement", "Sweep", "draw", "sweep"]
 FRAMEWORKS = ("torch", "keras")
 """The frameworks that can be swept."""
 
-PIECE = {"torch": 20_000, "keras": 2_500}
+PIECE = {"torch": 2_500, "keras": 2_500}
 """How many configurations one request carries: few seconds' worth."""
 
 LARGEST_SIZE = 4096
@@ -198,7 +199,8 @@ def sweep(
             if some
         ]
         found = [part.result() for part in parts]
-    return found[0] if len(found) == 1 else _together(*found)
+    seconds = max([one.seconds for one in found])
+    return found[0]._replace(**_added([one._asdict() for one in found]), seconds=seconds)
 
 
 def _apart(
@@ -221,14 +223,6 @@ def _apart(
     return [one for one, apart in rows if not apart], [one for one, apart in rows if apart]
 
 
-def _together(one: Sweep, other: Sweep) -> Sweep:
-    """Two sweeps of one framework as one."""
-    same = ("framework", "fraction", "seed", "versions", "seconds")
-    added = [name for name in one._fields if name not in same]
-    both = {name: getattr(one, name) + getattr(other, name) for name in added}
-    return one._replace(**both, seconds=max(one.seconds, other.seconds))
-
-
 def _sweep(
     wanted: list[Configuration],
     checker: str,
@@ -238,23 +232,66 @@ def _sweep(
     *,
     functional: bool,
 ) -> Sweep:
-    """The sweep of one process."""
+    """The sweep of one process, piece by piece.
+
+    While the framework runs a piece, the library's side of those before it is worked out here.
+    """
     versions = process.versions
     begun = time.perf_counter()
-    with uncollected():
-        table = Table(wanted, checker, np.random.default_rng(seed))
-        table.check(LARGEST_SIZE)
-        both = _chosen(table, fraction, seed)
-        with ThreadPoolExecutor(1) as elsewhere:
-            waiting = elsewhere.submit(_ask, process, table, both, functional)
-            table.predict()  # meanwhile
-            found = waiting.result()
-        settings = {"versions": versions, "fraction": fraction, "seed": seed}
-        return _compare(table, found, process, settings, begun)
+    rng = np.random.default_rng(seed)
+    chosen = _chosen(len(wanted), fraction, seed)
+    piece = PIECE[checker]
+    with uncollected(), _queue() as queue:
+        waiting = []
+        for first in range(0, len(wanted), piece):
+            table = Table(wanted[first : first + piece], checker, rng)
+            table.check(LARGEST_SIZE)
+            both = chosen[(chosen >= first) & (chosen < first + piece)] - first
+            both = np.setdiff1d(both, table.screened)
+            answer = queue.submit(_ask, process, table, both, functional)
+            waiting.append((table, answer))
+        pieces = []
+        for table, answer in waiting:
+            table.predict()
+            found = answer.result()
+
+            def again(place: int, table: Table = table) -> str:
+                return queue.submit(_words, process, table, place).result()
+
+            pieces.append(_compare(table, found, again))
+    return Sweep(
+        framework=checker,
+        fraction=fraction,
+        seed=seed,
+        versions=versions,
+        seconds=time.perf_counter() - begun,
+        **_added(pieces),
+    )
+
+
+@contextmanager
+def _queue() -> Iterator[ThreadPoolExecutor]:
+    """A thread that talks to a process; what is left to say is dropped after an error."""
+    queue = ThreadPoolExecutor(1)
+    try:
+        yield queue
+    finally:
+        queue.shutdown(cancel_futures=True)
+
+
+def _added(pieces: list[dict[str, Any]]) -> dict[str, Any]:
+    """Counts and rows of all pieces."""
+    nothing: dict[str, Any] = dict.fromkeys(COUNTS, 0) | dict.fromkeys(ROWS, ())
+    return {name: sum([piece[name] for piece in pieces], nothing[name]) for name in nothing}
+
+
+COUNTS = ("total", "agreed", "refused", "functional", "layers", "built")
+ROWS = ("disagreements", "known", "screened")
+"""What the sweeps of some pieces add up to."""
 
 
 class _Found(NamedTuple):
-    """What the framework made of all configurations."""
+    """What the framework made of a piece."""
 
     sizes: Array
     by: Array
@@ -264,49 +301,41 @@ class _Found(NamedTuple):
     layer_values: Array
 
 
-def _chosen(table: Table, fraction: float, seed: int) -> Array:
+def _chosen(count: int, fraction: float, seed: int) -> Array:
     """The places that are built as real layers too."""
-    rng = np.random.default_rng(seed + 1)
-    places = rng.permutation(len(table.wanted))[: round(fraction * len(table.wanted))]
-    return np.setdiff1d(places, table.screened)
+    return np.random.default_rng(seed + 1).permutation(count)[: round(fraction * count)]
 
 
 def _ask(process: Worker, table: Table, both: Array, functional: bool) -> _Found:
-    """Ask the framework piece by piece."""
-    parts = []
-    piece = PIECE[table.framework]
-    for first in range(0, len(table.rows), piece):
-        last = min(first + piece, len(table.rows))
-        mine = both[(both >= first) & (both < last)]
-        killing = table.screened
-        arrays: dict[str, Array] = {
-            "rows": table.rows[first:last],
-            "x": table.x,
-            "w": table.w,
-            "layers": mine - first,
-            "screened": killing[(killing >= first) & (killing < last)] - first,
-        }
-        _, answer = process.ask({"do": "sweep", "functional": functional}, arrays)
-        parts.append(
-            _Found(
-                answer["sizes"],
-                answer["by"],
-                answer["values"],
-                mine,
-                answer["layer sizes"],
-                answer["layer values"],
-            )
-        )
-    if not parts:
-        none = np.zeros(0, np.int64)
-        return _Found(none, none, none, none, none, none)
-    return _Found(*[np.concatenate(column) for column in zip(*parts, strict=True)])
+    """Ask the framework for all of a table."""
+    arrays: dict[str, Array] = {
+        "rows": table.rows,
+        "x": table.x,
+        "w": table.w,
+        "layers": both,
+        "screened": table.screened,
+    }
+    _, answer = process.ask({"do": "sweep", "functional": functional}, arrays)
+    layers = answer["layer sizes"], answer["layer values"]
+    return _Found(answer["sizes"], answer["by"], answer["values"], both, *layers)
 
 
-def _compare(
-    table: Table, found: _Found, process: Worker, settings: dict[str, Any], begun: float
-) -> Sweep:
-    """Sizes first, then values, then the layers that were built."""
+def _words(process: Worker, table: Table, place: int) -> str:
+    """The words of a refusal, for which the framework is asked again."""
+    nothing = np.zeros(0, np.int64)
+    arrays: dict[str, Array] = {
+        "rows": table.rows[place : place + 1],
+        "x": table.x,
+        "w": table.w,
+        "layers": nothing,
+        "screened": nothing,
+    }
+    answer, _ = process.ask({"do": "sweep", "errors": True}, arrays)
+    return " ".join(answer["errors"][0].split())[:200]
+
+
+def _compare(table: Table, found: _Found, words: Callable[[int], str]) -> dict[str, Any]:
+    """Sizes first, then values, then the layers that were built: the counts and rows of a piece."""
     tolerance = TOLERANCE["float32"]
     run = found.sizes != SKIPPED
     faults = {int(i): ("size", "") for i in np.flatnonzero(run & (found.sizes != table.sizes))}
@@ -315,26 +344,22 @@ def _compare(
     for place in _layers_differ(table, found, tolerance):
         faults.setdefault(place, ("layer", "a real layer does something else than its function"))
     differing = [
-        _disagreement(table, found, process, place, *fault)
-        for place, fault in sorted(faults.items())
+        _disagreement(table, found, words, place, *fault) for place, fault in sorted(faults.items())
     ]
     agreed = run.copy()
     agreed[list(faults)] = False
     layers = int(found.by.sum())
-    return Sweep(
-        framework=table.framework,
-        total=len(table.wanted),
-        agreed=int(agreed.sum()),
-        refused=int((agreed & (found.sizes == REFUSED)).sum()),
-        disagreements=tuple([one for one in differing if one.entry is None]),
-        known=tuple([one for one in differing if one.entry is not None]),
-        screened=tuple([table.wanted[place] for place in table.screened.tolist()]),
-        functional=int(run.sum()) - layers,
-        layers=layers,
-        built=len(found.both),
-        seconds=time.perf_counter() - begun,
-        **settings,
-    )
+    return {
+        "total": len(table.wanted),
+        "agreed": int(agreed.sum()),
+        "refused": int((agreed & (found.sizes == REFUSED)).sum()),
+        "disagreements": tuple([one for one in differing if one.entry is None]),
+        "known": tuple([one for one in differing if one.entry is not None]),
+        "screened": tuple([table.wanted[place] for place in table.screened.tolist()]),
+        "functional": int(run.sum()) - layers,
+        "layers": layers,
+        "built": len(found.both),
+    }
 
 
 def _layers_differ(table: Table, found: _Found, tolerance: float) -> list[int]:
@@ -362,21 +387,13 @@ def _layers_differ(table: Table, found: _Found, tolerance: float) -> list[int]:
 
 
 def _disagreement(
-    table: Table, found: _Found, process: Worker, place: int, kind: str, detail: str
+    table: Table, found: _Found, words: Callable[[int], str], place: int, kind: str, detail: str
 ) -> Disagreement:
-    """A disagreement with its reason: the refusal is asked for again, for its words."""
+    """A disagreement with its reason."""
     one = table.wanted[place]
     theirs, ours = [int(sizes[place]) for sizes in (found.sizes, table.sizes)]
     if kind == "size" and theirs == REFUSED:
-        arrays: dict[str, Array] = {
-            "rows": table.rows[place : place + 1],
-            "x": table.x,
-            "w": table.w,
-        }
-        nothing = np.zeros(0, np.int64)
-        arrays |= {"layers": nothing, "screened": nothing}
-        answer, _ = process.ask({"do": "sweep", "errors": True}, arrays)
-        detail = " ".join(answer["errors"][0].split())[:200]
+        detail = words(place)
     elif kind == "size" and ours == REFUSED:
         detail = table.refusal(one)
     said = None if theirs == REFUSED else theirs

@@ -115,9 +115,9 @@ class Table:
             return
         n = self.rows[taken, 10]
         self.sizes[taken] = layer.output_size(n)
-        fields: Any = layer
-        k, s, d = fields.kernel_size, fields.stride, fields.dilation
-        rule = fields.padding
+        window: Any = layer
+        k, s, d = window.kernel_size, window.stride, window.dilation
+        rule = window.padding
         if isinstance(rule, Same):  # one window for every stride that begins in the input
             reach = (n - 1) // s * s + d * (k - 1) + 1
             total = np.maximum(reach - n, 0)
@@ -126,8 +126,10 @@ class Table:
         else:
             before, after = rule.before, rule.after
         counted = getattr(layer, "count_include_pad", False)
+        fields = np.empty((len(taken), 6), np.int64)
         for column, value in enumerate((k, s, d, before, n + after, counted)):
-            self.fields[taken, column] = value
+            fields[:, column] = value
+        self.fields[taken] = fields
 
     def refusal(self, one: Configuration) -> str:
         """Why the library refuses a configuration."""
