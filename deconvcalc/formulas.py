@@ -95,12 +95,14 @@ def _room_to_pad(n: Size, before: int, after: int, fill: str) -> Iterator[tuple[
     one element short of the other end. A constant, and a circle, fill after the crop, which must
     find its elements in the input; a reflection and a repeated end may put them back first.
     """
-    if fill in ("constant", "circular") and min(before, after) < 0 < max(before, after):
+    mixed = min(before, after) < 0 < max(before, after)
+    if fill == "constant" and mixed:
         yield "the crop lies inside the input", n + min(before, after)
     if fill == "reflect":
         yield "the input is longer than each padded side", n - max(before, after) - 1
     if fill == "circular":
-        yield "the input is as long as each padded side", n - max(before, after)
+        left = n + min(before, after) if mixed else n
+        yield "what is not cropped is as long as each padded side", left - max(before, after)
 
 
 class Window(Formula):

@@ -176,6 +176,8 @@ class _Reader:
             )
         keywords = [keyword.arg for keyword in call.keywords]
         fitting = [spec for spec in found if all(_takes(spec, keyword) for keyword in keywords)]
+        if any(map(_has_rule, [*call.args, *[keyword.value for keyword in call.keywords]])):
+            fitting = [spec for spec in found if spec is _OWN.get(name)]
         return (fitting or found)[0]
 
     def made(self, call: ast.Call, spec: Call, *, own: bool) -> Any:
@@ -266,6 +268,16 @@ class _Reader:
             rule=name,
             hint="Names and expressions are not evaluated: put the value in.",
         )
+
+
+def _has_rule(node: ast.expr) -> bool:
+    """Whether an argument holds a padding rule, which only the library's own layers take."""
+    match node:
+        case ast.Call(ast.Name(name)):
+            return name in _RULES
+        case ast.Tuple(items) | ast.List(items):
+            return any(map(_has_rule, items))
+    return False
 
 
 def _own(kind: type[Any]) -> Call:

@@ -211,8 +211,6 @@ def _pad(draw: Draw, sizes: Sizes) -> tuple[dc.Layer, Sizes]:
     sides: Any = _each(draw, axes, -2, 3)
     if draw.chance(0.6):
         sides = tuple([dc.Explicit(*draw.sizes(2, -2, 3)) for _ in sizes])
-    if mode == "circular":  # what goes round a circle that is cropped has no one definition
-        sides = abs(sides) if isinstance(sides, int) else draw.whole(0, 3)
     return dc.Pad(sides, mode=mode, value=value), sizes
 
 

@@ -281,6 +281,10 @@ TEXTS = [
     (dc.Pad(1, value=float("-inf")), "Pad(padding=1, value=float('-inf'))"),
     (dc.Reshape((7, -1), axes=1), "Reshape((7, -1), axes=1)"),
     (dc.Fold((5, 6), 3, stride=2), "Fold((5, 6), 3, stride=2)"),
+    (
+        dc.Fold((5, 6), 3, stride=2, padding=dc.Same()),  # its output tells what it pads
+        "Fold((5, 6), 3, stride=2, padding=((1, 1), (0, 1)))",
+    ),
     (dc.Unfold(3, axes=2), "Unfold(3, axes=2)"),
     (dc.Same(), "Same('upper')"),
     (dc.Explicit(1, 2), "Explicit(1, 2)"),

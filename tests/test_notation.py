@@ -109,6 +109,8 @@ READ: list[tuple[str, dc.Layer]] = [
     ("nn.AdaptiveMaxPool2d(1)", dc.AdaptivePool(1, kind="max", axes=2)),
     ("nn.Unfold(3, dilation=2, padding=1)", dc.Unfold(3, dilation=2, padding=1, axes=2)),
     ("nn.Fold((5, 6), 3)", dc.Fold((5, 6), 3)),
+    ("Unfold(3, stride=2, padding=Same())", dc.Unfold(3, stride=2, padding=dc.Same())),
+    ("Fold((5, 6), 3, padding=Explicit(0, 1))", dc.Fold((5, 6), 3, padding=dc.Explicit(0, 1))),
     ("nn.Flatten()", dc.Flatten()),
     ("nn.Flatten(1, 3)", dc.Flatten(axes=2)),
     ("nn.Unflatten(2, (7, 7))", dc.Reshape((7, 7), axes=1)),

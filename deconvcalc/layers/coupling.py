@@ -262,8 +262,11 @@ class Fold(Windowed, _Coupling):
         self._set(size=tuple([read.whole("size", n, 1) for n in target]))
         read.agree("size", len(self.size))
         fields = {"kernel_size": kernel_size, "stride": stride, "padding": padding}
-        self._read(read, fields | {"dilation": dilation})
+        fields["dilation"] = dilation
+        self._read(read, fields)
         self._set(_windows=prod([self._count(axis, n) for axis, n in enumerate(self.size)]))
+        # The windows lie on the output, whose size is known: so is what a rule pads.
+        self._set(padding=Unfold(**fields, axes=len(self.size)).at(self.size).padding)
         self._finish(1)
 
     def _count(self, axis: int, n: int) -> int:

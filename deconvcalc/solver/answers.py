@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from math import prod
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from deconvcalc.dialects import DIALECTS
@@ -487,7 +488,9 @@ class Answers(Sequence[Answer]):
         picks = list(self._ranked)
         for criterion in reversed(criteria):
             key, reverse = _criterion(criterion)
-            picks.sort(key=lambda pick, key=key: key(self._answer(pick)), reverse=reverse)  # type: ignore[misc]
+            keyed = [(key(self._answer(pick)), pick) for pick in picks]
+            keyed.sort(key=itemgetter(0), reverse=reverse)
+            picks = [pick for _, pick in keyed]
         return self._with(picks)
 
     def to_records(self) -> list[dict[str, Any]]:

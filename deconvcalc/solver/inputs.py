@@ -11,7 +11,7 @@ from deconvcalc.solver.modes import BITS, admitted, written
 from deconvcalc.solver.runs import Found, Part, Run, flags_of, misaligned
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from deconvcalc.solver.query import Space
 
@@ -81,14 +81,14 @@ def _sides(space: Space, k: int, s: int, d: int) -> Iterator[tuple[int, int]]:
         if mode.kind == "free":
             top = k // 2 if mode.half else ke - 1 + space.bounds.margin
             pads = space.padding if space.padding is not None else range(top + 1)
-            extras: object = (0,)
+            extras: Iterable[int] = (0,)
             if space.transposed:
                 limit = max(s, d) if mode.lax else s
                 extras = range(limit)
                 if space.output_padding is not None:
                     extras = tuple(space.output_padding.between(0, limit - 1))
             for p in pads:
-                for extra in extras:  # type: ignore[attr-defined]
+                for extra in extras:
                     yield p, p - extra
         elif mode.kind == "none":
             for extra in range(s) if space.transposed else (0,):

@@ -193,8 +193,6 @@ def _plain(layer: Layer, axes: int, sizes: tuple[int, ...] | None) -> Layer:
         fields["out_channels"] = None if layer.out_channels is None else 1
     if sizes is not None and "must_fit" in layer._fields:
         fields["must_fit"] = False
-    if isinstance(layer, Fold):
-        fields["padding"] = unfolding(layer).at(layer.size).padding  # type: ignore[attr-defined]
     if isinstance(layer, Identity):
         fields["name"] = layer.name.lower()
         if sizes is not None:

@@ -279,7 +279,7 @@ def _upsample(task: Task) -> Iterator[tuple[Step, ...]]:
 
 def _shuffle(name: str, argument: str) -> Callable[[Task], Iterator[tuple[Step, ...]]]:
     def ways(task: Task) -> Iterator[tuple[Step, ...]]:
-        if task.axes != 2 or isinstance(task.layer.factor, tuple):  # type: ignore[attr-defined]
+        if task.axes != 2 or isinstance(task.layer.factor, tuple):  # type: ignore[attr-defined]  # shuffles have it
             raise ConversionError(f"nn.{name} has two axes and one factor for both")
         yield (Step(name, {argument: task.each("factor")[0]}),)
 

@@ -141,13 +141,13 @@ def float_as_int(verdict: Verdict) -> bool:
 
 
 def long_crop(verdict: Verdict) -> bool:
-    """The crops are longer than the input, and the other side makes up for it."""
+    """A circle is padded by more than its crop leaves of the input."""
     sides, sizes = values(verdict), verdict.configuration["sizes"]
     if not taken(verdict) or len(sides) != 2 * len(sizes):
         return False
     pairs = zip(sides[::2], sides[1::2], strict=True)
-    crops = [min(before, 0) + min(after, 0) for before, after in pairs]
-    return any(n + crop < 0 for n, crop in zip(sizes, reversed(crops), strict=True))
+    rests = [min(pair) - max(pair) if min(pair) < 0 < max(pair) else 0 for pair in pairs]
+    return any(n + rest < 0 for n, rest in zip(sizes, reversed(rests), strict=True))
 
 
 PREDICATES: dict[str, Callable[[Verdict], bool]] = {
