@@ -412,7 +412,7 @@ CALLS: dict[str, Any] = {
     "ConstantPad": pad("ConstantPad", 4, 0.4),
     "ReflectionPad": pad("ReflectionPad", 3, 0.15),
     "ReplicationPad": pad("ReplicationPad", 4, 0.4),
-    "CircularPad": pad("CircularPad", 4, 0.08),
+    "CircularPad": pad("CircularPad", 4, 0.02),
     "AdaptiveAvgPool": adaptive("AdaptiveAvgPool"),
     "AdaptiveMaxPool": adaptive("AdaptiveMaxPool"),
     "Unfold": unfold,
