@@ -15,6 +15,7 @@ from tests.reference import OPERATIONS, POOLS, Bounds, Question
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+pytestmark = pytest.mark.slow
 DIALECTS = ("torch", "keras", "any")
 QUESTIONS = 500
 RADIUS = 3

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from deconvcalc.solver import Answer, Answers
 
+pytestmark = pytest.mark.slow
 QUESTIONS = 300
 MOST_ANSWERS = 80
 NAMES = Facts._fields
