@@ -31,6 +31,7 @@ __all__ = [
     "Pair",
     "Part",
     "Run",
+    "find_parts",
     "find_runs",
     "flags_of",
     "misaligned",
@@ -378,6 +379,31 @@ def find_runs(space: Space, pairs: tuple[Pair, ...]) -> Found:
         if part.total:
             parts.append(part)
     return Found(pairs, parts)
+
+
+def find_parts(space: Space, pair: Pair, step: int) -> list[Part]:
+    """The answers of one stride; for a resize and a pixel shuffle, of one factor.
+
+    Raises:
+        QueryError: more values of v than can be gone through.
+    """
+    n, m = pair
+    if not space.modes:
+        return []
+    if space.op == "pixel_shuffle":
+        return _shuffles(space, (pair,)) if m == n * step else []
+    factor, s = (step, 1) if space.op == "resize_conv" else (1, step)
+    wide = ((n * factor, m),)
+    parts = []
+    budget = MOST_LINES
+    for v in (m - (n - 1) * s,) if space.transposed else _left(space, wide, s):
+        part = _part(space, wide, s, v, factor)
+        budget -= 1 + part.tried
+        if budget < 0:
+            raise _too_wide(space)
+        if part.total:
+            parts.append(part)
+    return parts
 
 
 def _strands(

@@ -1,0 +1,513 @@
+"""The work of a batch on arrays: sizes are read, counted, sorted into cells, and lists are joined.
+
+Only this module of the solver needs numpy; it is imported where a batch is asked for.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import numpy as np
+from numpy.lib.stride_tricks import as_strided
+
+from deconvcalc.errors import QueryError
+from deconvcalc.solver.modes import BITS
+from deconvcalc.solver.sites import MOST_ROWS, MOST_SITES, ROW
+from deconvcalc.values import LARGEST, integer
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from deconvcalc.solver.sites import Slot, Tables
+
+__all__ = ["Lists", "Plan", "count", "read_pairs", "records"]
+
+MOST_PAIRS = 100_000_000
+"""So many pairs a batch may have."""
+
+NARROW = 4_096
+"""Up to so many values of a rest are counted before it is known which occur."""
+
+BLOCK = 2**15
+"""So many pairs are worked on at a time: they stay in the cache."""
+
+ROOM = 2**16
+"""A grid of so many cells is always made."""
+
+MOST_SEGMENTS = 2**21
+"""So many pieces of lists are put in order at a time."""
+
+# Sizes.
+
+
+def read_pairs(targets: Any, sources: Any) -> tuple[np.ndarray, np.ndarray]:
+    """The two arrays of sizes in int64, in the shape that they have together.
+
+    Raises:
+        QueryError: shapes that do not go together, sizes below 1 or above 10**18, too many pairs.
+        TypeError: anything but integers.
+    """
+    one, other = _read_sizes("targets", targets), _read_sizes("sources", sources)
+    try:
+        shape = np.broadcast_shapes(one.shape, other.shape)
+    except ValueError:
+        raise QueryError(
+            f"targets have shape {one.shape} and sources {other.shape}: they do not go together",
+            rule="sources",
+            hint="Give arrays of one length, or one int for all pairs.",
+        ) from None
+    pairs = 1
+    for length in shape:
+        pairs *= length
+    if pairs > MOST_PAIRS:
+        raise QueryError(
+            f"{pairs:,} pairs are more than {MOST_PAIRS:,}",
+            rule="targets",
+            hint="Ask about a part of them at a time.",
+        )
+    shape = shape or (1,)
+    return np.broadcast_to(one, shape), np.broadcast_to(other, shape)
+
+
+def _read_sizes(name: str, value: Any) -> np.ndarray:
+    if isinstance(value, tuple):
+        raise TypeError(
+            f"{name} must be an array of ints, not a tuple: a tuple is one size per axis, "
+            "and a batch has one axis"
+        )
+    number = integer(value)
+    array = np.asarray(value if number is None else [number])
+    if array.dtype == object or (isinstance(value, list) and not array.size):
+        array = _exact(name, array)
+    if array.dtype.kind not in "iu":
+        raise TypeError(f"{name} must be an array of ints, not of {array.dtype}")
+    for wrong, rule, hint in (
+        (array < 1, "at least 1", "A size counts the elements along an axis."),
+        (array > LARGEST, "at most 10**18", "Give sizes up to 10**18."),
+    ):
+        if array.size and (int(array.min()) < 1 or int(array.max()) > LARGEST) and wrong.any():
+            place = tuple([int(index[0]) for index in wrong.nonzero()])
+            index = place[0] if len(place) == 1 else place
+            raise QueryError(
+                f"{name} must be {rule}: {int(wrong.sum()):,} of {array.size:,} are not, "
+                f"the first at index {index}: {int(array[place])}",
+                rule=name,
+                hint=hint,
+            )
+    array = array.astype(np.int64, copy=False)
+    return array.reshape(()) if number is not None else array
+
+
+def _exact(name: str, array: np.ndarray) -> np.ndarray:
+    """Python's ints as an array of int64, what is beyond it as the largest of int64."""
+    numbers = [integer(item) for item in array.ravel().tolist()]
+    whole = [number for number in numbers if number is not None]
+    if len(whole) != len(numbers):
+        wrong = array.ravel()[numbers.index(None)]
+        raise TypeError(f"{name} must be an array of ints: it holds {wrong!r}")
+    near = [min(max(number, -(2**63)), 2**63 - 1) for number in whole]
+    return np.array(near, dtype=np.int64).reshape(array.shape)
+
+
+# Counts.
+
+
+def _rest(slot: Slot, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """b - a*step in int64. Where it would leave it, something as far out of reach."""
+    most = 2**62 // slot.step
+    if a.size and int(a.max()) > most:
+        a = np.minimum(a, most)
+    return b - a * slot.step
+
+
+def count(tables: Tables, n: np.ndarray, m: np.ndarray) -> np.ndarray:
+    """How many answers each pair has.
+
+    Raises:
+        QueryError: more than int64 holds.
+    """
+    total = np.zeros(n.shape, dtype=np.int64)
+    if not n.size:
+        return total
+    most = 0
+    for enlarging in (True, False):
+        slots = [slot for slot in tables.slots if slot.enlarging is enlarging]
+        if not slots:
+            continue
+        a, b = (n, m) if enlarging else (m, n)
+        grid = _grid(slots, a, b)
+        if grid is not None:
+            (counts, left), width = grid, grid[0].shape[1]
+            place = a * width
+            place += b
+            place += left
+            total = counts.ravel()[place] if not most else total + counts.ravel()[place]
+            most += int(counts.max())
+            continue
+        for slot in slots:
+            most += _add_counts(slot, a, b, total)
+    if most >= 2**63:
+        raise QueryError(
+            "these bounds make more answers a pair than 64 bits can count",
+            rule="kernel_size",
+            hint="Narrow the bounds, or ask solve() about single pairs.",
+        )
+    return total
+
+
+def _grid(
+    slots: list[Slot], a: np.ndarray, b: np.ndarray
+) -> tuple[np.ndarray, int] | None:
+    """The counts of all sizes up to the largest of a and b, where these are not many more.
+
+    In row a the answers of a step lie in a band that starts at a*step + low: over all rows it is
+    one strided view, and the counts by rest are added to it at once.
+
+    Returns:
+        (counts, left): the count of (a, b) stands at [a, left + b]. None for sizes that are large.
+    """
+    lengths = [slot.high - slot.low + 1 for slot in slots]
+    most_a, most_b = int(a.max()), int(b.max())
+    left = max(0, *[-slot.low - slot.step for slot in slots])
+    width = left + most_b + max(lengths) + 1
+    if max(lengths) > NARROW or (most_a + 1) * width > max(4 * a.size, ROOM):
+        return None
+    counts = np.zeros((most_a + 1, width), dtype=np.int64)
+    for slot, length in zip(slots, lengths, strict=True):
+        rows = min(most_a, (most_b - slot.low) // slot.step)
+        totals = _narrow_totals(slot)
+        if rows < 1 or not any(totals):
+            continue
+        start = counts[1:, left + slot.step + slot.low :]
+        strides = ((width + slot.step) * counts.itemsize, counts.itemsize)
+        band = as_strided(start, (rows, length), strides)
+        band += np.array(_checked(totals), dtype=np.int64)
+    return counts, left
+
+
+def _narrow_totals(slot: Slot) -> list[int]:
+    return [slot.total(rest) for rest in range(slot.low, slot.high + 1)]
+
+
+def _checked(totals: list[int]) -> list[int]:
+    """Counts that int64 holds; what is larger is refused by `count`, and stands as the largest."""
+    return [min(total, 2**63 - 1) for total in totals]
+
+
+def _add_counts(slot: Slot, a: np.ndarray, b: np.ndarray, total: np.ndarray) -> int:
+    """Add the answers of one step to the counts of all pairs; the most that one pair has."""
+    length = slot.high - slot.low + 1
+    if length > NARROW:
+        return _add_wide_counts(slot, a, b, total)
+    totals = [*_narrow_totals(slot), 0]
+    by_rest = np.array(_checked(totals), dtype=np.int64)
+    if by_rest.any():
+        for start in range(0, a.size, BLOCK):
+            here = slice(start, start + BLOCK)
+            place = _rest(slot, a[here], b[here]) - slot.low
+            # What lies below the first wraps to the far end of the unsigned numbers.
+            inside = np.minimum(place.view(np.uint64), np.uint64(length))
+            total[here] += by_rest[inside.view(np.int64)]
+    return max(totals)
+
+
+def _add_wide_counts(slot: Slot, a: np.ndarray, b: np.ndarray, total: np.ndarray) -> int:
+    """The same where the rests are many: only those that occur are counted."""
+    rest = _rest(slot, a, b)
+    inside = np.flatnonzero((rest >= slot.low) & (rest <= slot.high))
+    found, back = np.unique(rest[inside], return_inverse=True)
+    if found.size > MOST_SITES:
+        raise QueryError(
+            f"these sizes and bounds make more than {MOST_SITES:,} different counts",
+            rule="kernel_size",
+            hint="Narrow the bounds, or ask about fewer pairs at once.",
+        )
+    totals = [slot.total(number) for number in found.tolist()]
+    total[inside] += np.array(_checked(totals), dtype=np.int64)[back]
+    return max(totals, default=0)
+
+
+# Cells: pairs with the same sizes.
+
+
+def _numbered(codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """For codes from 0 upwards: for each different one a place where it stands; and its number."""
+    span = int(codes.max()) + 1 if codes.size else 0
+    if span > max(4 * codes.size, ROOM):
+        _, places, back = np.unique(codes, return_index=True, return_inverse=True)
+        return places, back
+    place_of = np.full(span, -1, dtype=np.int64)
+    place_of[codes] = np.arange(codes.size)
+    different = np.flatnonzero(place_of >= 0)
+    number = np.empty(span, dtype=np.int64)
+    number[different] = np.arange(different.size)
+    return place_of[different], number[codes]
+
+
+class _Met(NamedTuple):
+    """The sites of one step: which cells have one, its number, and where it comes in the order."""
+
+    cells: np.ndarray
+    sites: np.ndarray
+    order: np.ndarray
+
+
+class Plan:
+    """Which sites each pair has.
+
+    Attributes:
+        cell: for each pair its cell, from 0 upwards; -1 for a pair without an answer.
+        n, m: the sizes of the cells.
+        met: the sites, one entry for each slot of the tables that has any.
+    """
+
+    def __init__(self, tables: Tables, n: np.ndarray, m: np.ndarray, counts: np.ndarray) -> None:
+        self.tables = tables
+        most_n, most_m = (int(one.max()) if one.size else 0 for one in (n, m))
+        if (most_n + 1) * (most_m + 1) <= max(4 * n.size, ROOM):
+            places, back = _numbered(n * (most_m + 1) + m)
+            solved = counts[places] > 0
+            number = np.where(solved, np.cumsum(solved) - 1, -1)
+            self.cell = number[back]
+            places = places[solved]
+        else:
+            places = np.flatnonzero(counts)
+            self.cell = np.full(n.size, -1, dtype=np.int64)
+            self.cell[places] = np.arange(places.size)
+        self.n, self.m = n[places], m[places]
+        steps = {step: i for i, step in enumerate(sorted({slot.step for slot in tables.slots}))}
+        met = {
+            (slot.step, slot.enlarging): self._meet(slot, steps[slot.step], len(steps))
+            for slot in tables.slots
+        }
+        for step in steps:
+            if (step, True) in met and (step, False) in met:
+                self._join(step, met)
+        self.met = [one for one in met.values() if one.cells.size]
+
+    def _meet(self, slot: Slot, rank: int, ranks: int) -> _Met:
+        """The sites of a slot."""
+        a, b = (self.n, self.m) if slot.enlarging else (self.m, self.n)
+        rest = _rest(slot, a, b)
+        cells = np.flatnonzero((rest >= slot.low) & (rest <= slot.high))
+        a, b, rest = a[cells], b[cells], rest[cells]
+        n, m = (a, b) if slot.enlarging else (b, a)
+        # The shift is within half a pixel where skew, and what a window drops, are at most this.
+        off = np.abs(rest)
+        spare = np.clip(slot.unit + off // m - off, -1, slot.reach) if m.size else off
+        small = (n < slot.least) | (m < slot.least) | (m < slot.step)
+        also = np.where(small, slot.reach + 1 + a, spare + 1)
+        sites = self._numbers(slot, rest, also, a, b)
+        some = np.flatnonzero(sites)
+        # The smallest step that is at least the ratio comes first, then the others downwards.
+        below = (rest[some] > 0) & (a[some] > 1)
+        return _Met(cells[some], sites[some], np.where(below, 2 * ranks - rank, rank))
+
+    def _numbers(
+        self, slot: Slot, rest: np.ndarray, also: np.ndarray, a: np.ndarray, b: np.ndarray
+    ) -> np.ndarray:
+        """The numbers of the sites that the two keys name; 0 where there is no answer."""
+        places, back = _both_numbered(rest, also)
+        keys = zip(*[one[places].tolist() for one in (rest, also, a, b)], strict=True)
+        made = [self.tables.site(slot, (one, two), (x, y)) for one, two, x, y in keys]
+        return np.array([site.number if site.total else 0 for site in made], dtype=np.int64)[back]
+
+    def _join(self, step: int, met: dict[tuple[int, bool], _Met]) -> None:
+        """Put the two sites of a step together where they share their place in the order."""
+        slots = {slot.enlarging: slot for slot in self.tables.slots if slot.step == step}
+        up, down = met[step, True], met[step, False]
+        _, here, there = np.intersect1d(
+            up.cells, down.cells, assume_unique=True, return_indices=True
+        )
+        same = up.order[here] == down.order[there]
+        here, there = here[same], there[same]
+        cells = up.cells[here]
+        n, m = self.n[cells], self.m[cells]
+        # With a step of 1 both have one measure of the shift; else it depends on the sizes.
+        keys = [up.sites[here], down.sites[there]] if step == 1 else [n, m]
+        places, back = _both_numbered(*keys)
+        sites = [
+            self.tables.joint_site((slots[True], slots[False]), (step, *key), pair)
+            for key, pair in zip(
+                zip(*[one[places].tolist() for one in keys], strict=True),
+                zip(n[places].tolist(), m[places].tolist(), strict=True),
+                strict=True,
+            )
+        ]
+        joint = np.array([site.number for site in sites], dtype=np.int64)
+        up.sites[here] = joint[back]
+        kept = np.ones(down.cells.size, dtype=bool)
+        kept[there] = False
+        met[step, False] = _Met(*[one[kept] for one in down])
+
+    def used(self) -> list[int]:
+        """The numbers of all sites that occur, ascending."""
+        return np.unique(np.concatenate([NONE, *[one.sites for one in self.met]])).tolist()
+
+    # Answers.
+
+    def first_rows(self) -> np.ndarray:
+        """For each cell the row of its first answer."""
+        used = self.used()
+        firsts = [self._site(number).first() for number in used]
+        flags, rows = (np.array([one[i] for one in firsts], dtype=np.int64) for i in (0, 1))
+        best = np.full(self.n.size, 2**62, dtype=np.int64)
+        found = np.zeros(self.n.size, dtype=np.int64)
+        scale = max([int(one.order.max()) for one in self.met], default=0) + 1
+        for one in self.met:
+            places = np.searchsorted(used, one.sites)
+            key = flags[places] * scale + one.order
+            better = key < best[one.cells]
+            cells = one.cells[better]
+            best[cells] = key[better]
+            found[cells] = rows[places[better]]
+        return found
+
+    def _site(self, number: int) -> Any:
+        return self.tables.sites[number]
+
+
+NONE = np.zeros(0, dtype=np.int64)
+
+
+def _both_numbered(one: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """For pairs of numbers: for each different pair a place where it stands; and its number."""
+    codes = [column - column.min() if column.size else column for column in (one, other)]
+    spans = [int(column.max()) + 1 if column.size else 1 for column in codes]
+    if spans[0] * spans[1] >= 2**62:
+        codes = [np.unique(column, return_inverse=True)[1] for column in codes]
+        spans[1] = int(codes[1].max()) + 1
+    return _numbered(codes[0] * spans[1] + codes[1])
+
+
+class Lists:
+    """The ranked answers of all cells, as rows of a table.
+
+    Attributes:
+        table: the numbers of the rows that occur, in the order of the table.
+        kind: the dtype of an index into it.
+    """
+
+    def __init__(self, plan: Plan) -> None:
+        self.plan = plan
+        used = plan.used()
+        sites = [plan._site(number) for number in used]
+        total = sum([site.total for site in sites])
+        if total > MOST_ROWS:
+            raise QueryError(
+                f"within these bounds there are {total:,} different answers, more than "
+                f"{MOST_ROWS:,}",
+                rule="kernel_size",
+                hint="Narrow the bounds; `counts` and `best` need no list.",
+            )
+        rows = np.array([row for site in sites for row in site.list()[1]], dtype=np.int64)
+        flags = np.array([mark for site in sites for mark in site.list()[0]], dtype=np.int64)
+        self.table, index = _sorted_rows(plan.tables, rows)
+        self.kind = np.dtype(np.min_scalar_type(max(self.table.size - 1, 0)))
+        self.pool = index.astype(self.kind)
+        lengths = np.array([site.total for site in sites], dtype=np.int64)
+        self._tiers(lengths, flags)
+        self._classes(np.array(used, dtype=np.int64))
+        data, ends = self.pool.tobytes(), np.cumsum(lengths) * self.kind.itemsize
+        self.blobs = _cut(data, [0, *ends.tolist()])
+
+    def _tiers(self, lengths: np.ndarray, flags: np.ndarray) -> None:
+        """For each site and each mask of marks, where its answers start and how many they are.
+
+        Site 0 is empty.
+        """
+        levels, level = np.unique(flags, return_inverse=True)
+        site = np.repeat(np.arange(1, lengths.size + 1), lengths)
+        shape = (lengths.size + 1, max(levels.size, 1))
+        size = shape[0] * shape[1]
+        self.sizes = np.bincount(site * shape[1] + level, minlength=size).reshape(shape)
+        self.starts = (np.cumsum(self.sizes.ravel()) - self.sizes.ravel()).reshape(shape)
+
+    def _classes(self, used: np.ndarray) -> None:
+        """For each cell which list it has: that of its only site, or one of its own."""
+        plan = self.plan
+        many = np.zeros(plan.n.size, dtype=np.int64)
+        self.list_of = np.full(plan.n.size, -1, dtype=np.int64)
+        columns = [np.searchsorted(used, one.sites) for one in plan.met]
+        for one, column in zip(plan.met, columns, strict=True):
+            many[one.cells] += 1
+            self.list_of[one.cells] = column
+        mixed = np.flatnonzero(many > 1)
+        place = np.full(plan.n.size, -1, dtype=np.int64)
+        place[mixed] = np.arange(mixed.size)
+        # For each cell of several sites these, in their order, and 0 where there are fewer.
+        sites = np.zeros((mixed.size, len(plan.met)), dtype=np.int64)
+        order = np.full(sites.shape, 2**31, dtype=np.int64)
+        for slot, (one, column) in enumerate(zip(plan.met, columns, strict=True)):
+            row = place[one.cells]
+            here = row >= 0
+            sites[row[here], slot] = column[here] + 1
+            order[row[here], slot] = one.order[here]
+        self.mixed = np.take_along_axis(sites, np.argsort(order, axis=1), axis=1)
+        self.list_of[mixed] = len(used) + np.arange(mixed.size)
+
+    def index(self, cells: np.ndarray) -> np.ndarray:
+        """The lists of these cells, one after the other; cells below 0 have none."""
+        lists = self.list_of[cells[cells >= 0]]
+        blobs = self.blobs
+        own = lists >= len(blobs)
+        if own.any():
+            needed, back = np.unique(lists[own] - len(blobs), return_inverse=True)
+            lists[own] = len(blobs) + back
+            blobs = [*blobs, *self._mixed_blobs(needed)]
+        data = bytearray().join(map(blobs.__getitem__, lists.tolist()))
+        return np.frombuffer(data, dtype=self.kind) if data else np.zeros(0, dtype=self.kind)
+
+    def _mixed_blobs(self, needed: np.ndarray) -> Iterable[bytes]:
+        """The lists of cells with several sites: level by level, and step by step in a level."""
+        step = max(1, MOST_SEGMENTS // max(1, self.mixed.shape[1] * self.sizes.shape[1]))
+        for start in range(0, needed.size, step):
+            sites = self.mixed[needed[start : start + step]]
+            sizes = self.sizes[sites].transpose(0, 2, 1).reshape(len(sites), -1)
+            begins = self.starts[sites].transpose(0, 2, 1).reshape(len(sites), -1)
+            full = sizes > 0
+            ends = np.cumsum(sizes.sum(axis=1)) * self.kind.itemsize
+            data = self.pool[_spread(begins[full], sizes[full])].tobytes()
+            yield from _cut(data, [0, *ends.tolist()])
+
+
+def _spread(begins: np.ndarray, sizes: np.ndarray) -> np.ndarray:
+    """The numbers from each begin on, as many as its size, one after the other."""
+    ends = np.cumsum(sizes)
+    return np.repeat(begins - ends + sizes, sizes) + np.arange(ends[-1] if ends.size else 0)
+
+
+def _cut(data: bytes, ends: list[int]) -> list[bytes]:
+    return [data[start:end] for start, end in zip(ends, ends[1:], strict=False)]
+
+
+# Rows.
+
+
+def _sorted_rows(tables: Tables, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The different rows, sorted by their columns, and for each row its place among them."""
+    different, back = np.unique(rows, return_inverse=True)
+    columns = columns_of(tables)[different]
+    order = np.lexsort(columns.T[::-1])
+    place = np.empty(order.size, dtype=np.int64)
+    place[order] = np.arange(order.size)
+    return different[order], place[back]
+
+
+def columns_of(tables: Tables) -> np.ndarray:
+    """All rows that were met, as an array of numbers."""
+    return np.array(list(tables.rows), dtype=np.int64).reshape(-1, len(ROW))
+
+
+def records(tables: Tables, rows: np.ndarray) -> np.ndarray:
+    """Rows as a structured array: ints of 32 bits where all fit, else of 64."""
+    columns = columns_of(tables)
+    used = np.zeros(len(columns), dtype=bool)
+    used[rows] = True
+    columns[~used] = 0
+    kind = "i8" if int(np.abs(columns).max()) >= 2**31 else "i4"
+    kinds = {"op": "u1"} | dict.fromkeys(BITS, "?")
+    made = np.zeros(len(columns), dtype=[(name, kinds.get(name, kind)) for name in ROW])
+    for name, column in zip(ROW, columns.T, strict=True):
+        made[name] = column
+    return made[rows]
