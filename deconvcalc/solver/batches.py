@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
 
     from deconvcalc.solver.answers import Answers
-    from deconvcalc.solver.gather import Lists, Plan
+    from deconvcalc.solver.gather import Counted, Lists, Plan
     from deconvcalc.solver.query import Query
     from deconvcalc.solver.sites import Tables
 
@@ -193,21 +193,25 @@ class Batch:
         return self.sources.ravel(), self.targets.ravel()
 
     @cached_property
+    def _counted(self) -> Counted:
+        from deconvcalc.solver.gather import Counted
+
+        return Counted(self._tables, *self._flat)
+
+    @property
     def counts(self) -> np.ndarray:
         """How many answers each pair has, int64.
 
         Raises:
-            QueryError: more than int64 holds.
+            QueryError: more than 64 bits can count.
         """
-        from deconvcalc.solver.gather import count
-
-        return count(self._tables, *self._flat).reshape(self.shape)
+        return self._counted.counts.reshape(self.shape)
 
     @cached_property
     def _plan(self) -> Plan:
         from deconvcalc.solver.gather import Plan
 
-        return Plan(self._tables, *self._flat, self.counts.ravel())
+        return Plan(self._tables, *self._flat, self._counted)
 
     @cached_property
     def _lists(self) -> Lists:
@@ -227,10 +231,10 @@ class Batch:
         """
         import numpy as np
 
-        from deconvcalc.solver.gather import records
+        from deconvcalc.solver.gather import records, take
 
         rows = np.append(self._plan.first_rows(), 0)  # a pair without an answer has cell -1
-        return records(self._tables, rows)[self._plan.cell].reshape(self.shape)
+        return take(records(self._tables, rows), self._plan.cell).reshape(self.shape)
 
     def all(self, most_bytes: int = MOST_BYTES) -> AnswerArrays:
         """All answers of all pairs.
@@ -239,7 +243,9 @@ class Batch:
             QueryError: the arrays would take more than `most_bytes`, or their table would have
                 more than 5,000,000 rows.
         """
-        total = int(self.counts.sum(dtype=object)) if self.counts.size else 0
+        counts = self.counts
+        fits = not counts.size or int(counts.max()) * len(self) < 2**63
+        total = int(counts.sum(dtype=None if fits else object))
         needed = 8 * (len(self) + 1) + self._lists.kind.itemsize * total
         if needed > most_bytes:
             raise QueryError(
@@ -283,7 +289,7 @@ class Batch:
 
         offsets = np.zeros(end - start + 1, dtype=np.int64)
         np.cumsum(self.counts.ravel()[start:end], out=offsets[1:])
-        index = self._lists.index(self._plan.cell[start:end])
+        index = self._lists.index(self._plan.cell[start:end], int(offsets[-1]))
         table = records(self._tables, self._lists.table)
         return AnswerArrays(range(start, end), offsets, index, table)
 

@@ -21,6 +21,8 @@ from deconvcalc.solver.ranking import Ranked
 from deconvcalc.solver.runs import Found, find_parts
 
 if TYPE_CHECKING:
+    import numpy as np
+
     from deconvcalc.solver.query import Query, Space
     from deconvcalc.solver.runs import Pair, Run
 
@@ -72,7 +74,7 @@ class Site:
         self._ranked = Ranked(found)
         self.total = self._ranked.size
         self._first: tuple[int, int] | None = None
-        self._list: tuple[list[int], list[int]] | None = None
+        self._list: tuple[np.ndarray, np.ndarray] | None = None
 
     def first(self) -> tuple[int, int]:
         """The marks of the first answer, and the number of its row."""
@@ -81,12 +83,14 @@ class Site:
             self._first = run.flags, self._tables.row(run, k)
         return self._first
 
-    def list(self) -> tuple[list[int], list[int]]:
+    def list(self) -> tuple[np.ndarray, np.ndarray]:
         """The marks of all answers, best first, and the numbers of their rows."""
         if self._list is None:
+            import numpy as np
+
             picks = [pick[0] for pick in self._ranked]
             rows = [self._tables.row(run, k) for run, k, _ in picks]
-            self._list = [run.flags for run, _, _ in picks], rows
+            self._list = np.array([run.flags for run, _, _ in picks]), np.array(rows)
         return self._list
 
 
@@ -172,11 +176,15 @@ class Tables:
     Attributes:
         slots: one for each step, ascending, those that enlarge first.
         rows: all parameters that were met, numbered from 1; row 0 stands for none.
+        columns: those that were made an array already.
+        codes: numberings of pairs, by whether the operations enlarge.
         sites: all sites by their number; 0 stands for none.
     """
 
     def __init__(self, query: Query) -> None:
         self.rows: dict[Row, int] = {NO_ROW: 0}
+        self.columns: Any = ()
+        self.codes: dict[bool, Any] = {}
         self.sites: list[Site | None] = [None]
         self.joint: dict[tuple[int, ...], Site] = {}
         self.slots: list[Slot] = []
@@ -195,6 +203,10 @@ class Tables:
                     rule="kernel_size",
                     hint="Narrow kernel_size, dilation or padding; solve() takes single sizes.",
                 )
+
+    def family(self, enlarging: bool) -> list[Slot]:
+        """The slots that enlarge, or the others."""
+        return [slot for slot in self.slots if slot.enlarging is enlarging]
 
     def site(self, slot: Slot, key: tuple[int, int], pair: Pair) -> Site:
         """The site of a step that a key names, from one of the pairs (a, b) that have it."""
