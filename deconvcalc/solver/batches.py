@@ -211,7 +211,7 @@ class Batch:
     def _plan(self) -> Plan:
         from deconvcalc.solver.gather import Plan
 
-        return Plan(self._tables, *self._flat, self._counted)
+        return Plan(self._tables, self._counted)
 
     @cached_property
     def _lists(self) -> Lists:

@@ -16,7 +16,7 @@ from deconvcalc.solver.sites import MOST_ROWS, MOST_SITES, ROW
 from deconvcalc.values import LARGEST, integer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from deconvcalc.solver.sites import Slot, Tables
 
@@ -210,33 +210,84 @@ class Counted:
 
     Attributes:
         counts: int64.
-        numbers: one array for each family of operations; None where the bounds are too wide.
+        numbers: one array for each family of operations; empty where the bounds are too wide.
         spans: the numbers are below these.
+        grid: where there are fewer sizes than pairs: the same for all sizes up to the largest.
+        place: for each pair where it stands in the grid, whose rows have `width` places.
     """
 
     def __init__(self, tables: Tables, n: np.ndarray, m: np.ndarray) -> None:
+        self.tables, self.n, self.m = tables, n, m
         self.counts = np.zeros(n.size, dtype=np.int64)
-        self.numbers: list[np.ndarray] | None = []
+        self.numbers: list[np.ndarray] = []
         self.spans: list[int] = []
+        self.grid: Counted | None = None
+        rows, self.width = (int(one.max()) if one.size else 1 for one in (n, m))
+        if rows * self.width <= n.size // 2:
+            every = np.divmod(np.arange(rows * self.width), self.width)
+            self.grid = Counted(tables, every[0] + 1, every[1] + 1)
+            self.place = np.empty(n.size, dtype=np.int64)
+            for here in _blocks(n.size):
+                place = self.place[here]
+                np.multiply(n[here], self.width, out=place)
+                place += m[here]
+                place -= self.width + 1
+                self.counts[here] = self.grid.counts.take(place, mode="clip")
+            return
+        wide = False
         for enlarging in (True, False):
-            slots = tables.family(enlarging)
-            if not slots:
-                continue
-            a, b = (n, m) if enlarging else (m, n)
-            codes = _codes(tables, enlarging)
-            if codes is None:
-                self.numbers = None
-                for slot in slots:
-                    self._add_wide(slot, a, b)
-                continue
-            numbers = np.empty(n.size, dtype=np.int64)
-            for start in range(0, n.size, BLOCK):
-                here = slice(start, start + BLOCK)
-                numbers[here] = found = codes.of(a[here], b[here])
-                self.counts[here] += codes.counts.take(found, mode="clip")
-            if self.numbers is not None:
-                self.numbers.append(numbers)
-                self.spans.append(codes.span)
+            if tables.family(enlarging):
+                wide = self._add(enlarging) or wide
+        if wide:
+            self.numbers = []
+
+    def _add(self, enlarging: bool) -> bool:
+        """Count the answers of one family; whether its bounds are too wide for numbers."""
+        a, b = (self.n, self.m) if enlarging else (self.m, self.n)
+        codes = _codes(self.tables, enlarging)
+        if codes is None:
+            for slot in self.tables.family(enlarging):
+                self._add_wide(slot, a, b)
+            return True
+        numbers = np.empty(a.size, dtype=np.int64)
+        for here in _blocks(a.size):
+            numbers[here] = found = codes.of(a[here], b[here])
+            self.counts[here] += codes.counts.take(found, mode="clip")
+        self.numbers.append(numbers)
+        self.spans.append(codes.span)
+        return False
+
+    def cells(self) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+        """The cells: pairs of one cell have the same answers.
+
+        Returns:
+            For each pair its cell, from 0 upwards, or -1 for a pair without an answer; and the
+            sizes n and m of a pair of each cell.
+        """
+        if self.grid is not None:
+            cell_of, n, m = self.grid.cells()
+            seen = np.zeros(n.size + 1, dtype=bool)
+            cell = cell_of.take(self.place, mode="clip")
+            seen[cell] = True
+            met = seen[:-1]  # the last one stands for -1
+            number = np.append(np.cumsum(met) - 1, -1)
+            return number.take(cell, mode="wrap"), n[met], m[met]
+        if not self.numbers:
+            places = np.flatnonzero(self.counts)
+            cell = np.full(self.counts.size, -1, dtype=np.int64)
+            cell[places] = np.arange(places.size)
+            return cell, self.n[places], self.m[places]
+        number, span = self.numbers[0], self.spans[0]
+        if len(self.numbers) > 1:
+            _, number = _numbered(number * self.spans[1] + self.numbers[1])
+            span = int(number.max()) + 1 if number.size else 1
+        place_of = np.full(span, -1, dtype=np.int64)
+        place_of[number] = np.arange(number.size)
+        places = place_of[place_of >= 0]
+        places = places[self.counts[places] > 0]
+        cell_of = np.full(span, -1, dtype=np.int64)
+        cell_of[number[places]] = np.arange(places.size)
+        return cell_of.take(number, mode="clip"), self.n[places], self.m[places]
 
     def _add_wide(self, slot: Slot, a: np.ndarray, b: np.ndarray) -> None:
         """Add the answers of one step, where the rests are many: those that occur are counted."""
@@ -251,6 +302,11 @@ class Counted:
             )
         totals = _within([slot.total(number) for number in found.tolist()])
         self.counts[inside] += np.array(totals, dtype=np.int64)[back]
+
+
+def _blocks(size: int) -> Iterator[slice]:
+    for start in range(0, size, BLOCK):
+        yield slice(start, start + BLOCK)
 
 
 def _rest(slot: Slot, a: np.ndarray, b: np.ndarray) -> np.ndarray:
@@ -294,10 +350,9 @@ class Plan:
         met: the sites, one entry for each slot of the tables that has any.
     """
 
-    def __init__(self, tables: Tables, n: np.ndarray, m: np.ndarray, counted: Counted) -> None:
+    def __init__(self, tables: Tables, counted: Counted) -> None:
         self.tables = tables
-        places = self._cells(counted)
-        self.n, self.m = n[places], m[places]
+        self.cell, self.n, self.m = counted.cells()
         steps = {step: i for i, step in enumerate(sorted({slot.step for slot in tables.slots}))}
         met = {
             (slot.step, slot.enlarging): self._meet(slot, steps[slot.step], len(steps))
@@ -307,27 +362,6 @@ class Plan:
             if (step, True) in met and (step, False) in met:
                 self._join(step, met)
         self.met = [one for one in met.values() if one.cells.size]
-
-    def _cells(self, counted: Counted) -> np.ndarray:
-        """Give each pair its cell; for each cell a place where it stands."""
-        counts, numbers = counted.counts, counted.numbers
-        if not numbers:
-            places = np.flatnonzero(counts)
-            self.cell = np.full(counts.size, -1, dtype=np.int64)
-            self.cell[places] = np.arange(places.size)
-            return places
-        number, span = numbers[0], counted.spans[0]
-        if len(numbers) > 1:
-            _, number = _numbered(number * counted.spans[1] + numbers[1])
-            span = int(number.max()) + 1 if number.size else 1
-        place_of = np.full(span, -1, dtype=np.int64)
-        place_of[number] = np.arange(number.size)
-        places = place_of[place_of >= 0]
-        places = places[counts[places] > 0]
-        cell_of = np.full(span, -1, dtype=np.int64)
-        cell_of[number[places]] = np.arange(places.size)
-        self.cell = cell_of.take(number, mode="clip")
-        return places
 
     def _meet(self, slot: Slot, rank: int, ranks: int) -> _Met:
         """The sites of a slot."""
