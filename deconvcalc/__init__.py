@@ -57,13 +57,16 @@ if TYPE_CHECKING:
     from deconvcalc.sizemap import Progression, SizeMap
     from deconvcalc.sizemap.exact import ExactMap
     from deconvcalc.solver import Answer, Answers, solve
+    from deconvcalc.solver.batches import AnswerArrays, Batch, solve_many
     from deconvcalc.translation import Conversion, convert
 
 __all__ = [
     "AdaptivePool",
     "Answer",
+    "AnswerArrays",
     "Answers",
     "AvgPool",
+    "Batch",
     "CheckError",
     "Conv",
     "ConvTranspose",
@@ -109,11 +112,13 @@ __all__ = [
     "preimage",
     "recheck",
     "solve",
+    "solve_many",
     "verify",
 ]
 
 _ROOMS = {
     **dict.fromkeys(("Answer", "Answers", "solve"), "solver"),
+    **dict.fromkeys(("AnswerArrays", "Batch", "solve_many"), "solver.batches"),
     **dict.fromkeys(("Progression", "SizeMap"), "sizemap"),
     **dict.fromkeys(("Conversion", "convert"), "translation"),
     **dict.fromkeys(("recheck", "verify"), "checkers.confirming"),

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 from deconvcalc.algebra import certain, equal, is_array, is_expression
 from deconvcalc.errors import DeconvcalcError, LayerError, SizeError
 from deconvcalc.sizemap import SizeMap
+from deconvcalc.sizemap.arrays import exact_array, narrow, refuse_some, whole_array
 from deconvcalc.values import MOST_AXES, Value, integer, spatial
 
 if TYPE_CHECKING:
@@ -325,7 +326,7 @@ class Layer(Value):
         if sizes is None:
             formula = self._shared(size)
             if is_array(size) and integer(size) is None:
-                return _mask(formula, _whole_array(size))
+                return _mask(formula, whole_array(size))
             return _all([*_conditions(formula, _scalar(size))])
         numbers = tuple([_scalar(n) for n in sizes])
         try:
@@ -421,7 +422,7 @@ class Layer(Value):
         """The output size along one axis (None: along all alike), after the rules were checked."""
         formula = self._shared(size) if axis is None else self.on_axis(axis)
         if axis is None and is_array(size) and integer(size) is None:
-            return _elementwise(self, formula, _whole_array(size))
+            return _elementwise(self, formula, whole_array(size))
         n = _scalar(size)
         for rule, slack in formula.slacks(n):
             if certain(slack >= 0) is False:
@@ -554,55 +555,26 @@ def _all(conditions: list[Any]) -> Any:
     return sympy.And(*conditions)
 
 
-def _whole_array(sizes: Any) -> Any:
-    if sizes.dtype.kind not in "iu":
-        raise TypeError(f"an array of sizes has integers, not {sizes.dtype}")
-    return sizes
-
-
 def _mask(formula: Formula, sizes: Any) -> Any:
-    exact = sizes.astype(object)
+    exact = exact_array(sizes, list(formula._values()))
     mask = exact % formula.modulus == 0
     for _, slack in formula.slacks(exact):
         mask = mask & (slack >= 0)
     return mask.astype(bool)
 
 
-_SAFE = 2**20
-"""Sizes and parameters below this cannot leave int64 in any formula: three factors at most."""
-
-
 def _elementwise(layer: Layer, formula: Formula, sizes: Any) -> Any:
     """The sizes of an array in int64; in exact integers first where they might wrap."""
-    numbers = [value for value in formula._values() if type(value) in (int, float)]
-    if sizes.size:
-        numbers += [int(sizes.max()), int(sizes.min())]
-    small = all(abs(number) < _SAFE for number in numbers)
-    exact = sizes.astype("int64" if small else object)
+
+    def refuse(refused: Any, rule: str) -> None:
+        refuse_some(layer, sizes, refused, rule, layer, "layer.accepts(sizes)")
+
+    exact = exact_array(sizes, list(formula._values()))
     for rule, slack in formula.slacks(exact):
-        _refuse_some(layer, sizes, slack < 0, rule)
+        refuse(slack < 0, rule)
     if formula.modulus > 1:
-        _refuse_some(layer, sizes, exact % formula.modulus != 0, _multiple_rule(formula))
-    result = formula.size(exact)
-    if not small:
-        _refuse_some(layer, sizes, result >= 2**63, "the output size fits into int64")
-    return result.astype("int64")
-
-
-def _refuse_some(layer: Layer, sizes: Any, refused: Any, rule: str) -> None:
-    refused = refused.astype(bool)
-    if not refused.any():
-        return
-    first = tuple([int(places[0]) for places in refused.nonzero()])
-    index = first[0] if len(first) == 1 else first
-    raise SizeError(
-        f"{layer} refuses {int(refused.sum())} of {sizes.size} sizes, the first at index {index}: "
-        f"{int(sizes[first])}: it needs that {rule}",
-        layer=layer,
-        size=int(sizes[first]),
-        rule=rule,
-        hint="layer.accepts(sizes) gives the mask of those that are taken.",
-    )
+        refuse(exact % formula.modulus != 0, _multiple_rule(formula))
+    return narrow(layer, sizes, formula.size(exact), layer)
 
 
 def _map(formula: Formula) -> SizeMap:

@@ -11,7 +11,9 @@ from __future__ import annotations
 from math import gcd, lcm
 from typing import TYPE_CHECKING, Any
 
+from deconvcalc.algebra import is_array
 from deconvcalc.errors import DeconvcalcError, SizeError
+from deconvcalc.sizemap.arrays import narrow, refuse_some, whole_array
 from deconvcalc.sizemap.floors import SizeMap
 from deconvcalc.values import Value, integer
 
@@ -80,31 +82,45 @@ class ExactMap:
             self._shape = self._make_shape()
             return self._shape
 
-    def __call__(self, n: int) -> int:
-        """The value at n.
+    def __call__(self, n: Any) -> Any:
+        """The value at n; for a numpy array of integers the values, elementwise, in int64.
 
         Raises:
-            SizeError: the map refuses n.
+            SizeError: the map refuses n; in an array it names the count and the first index. A
+                value that leaves int64 is refused too.
             TypeError: n is no int.
         """
         import numpy as np
 
+        if is_array(n) and integer(n) is None:
+            sizes, (values, taken) = whole_array(n), self._of_array(n)
+            refuse_some(self, sizes, ~taken, "the size is in its domain")
+            return narrow(self, sizes, values)
         number = _whole(n)
         values, taken = self.values(np.array([number], dtype=object))
         if number < 1 or not taken[0]:
             raise SizeError(f"{self} refuses {number}", size=number, rule="domain")
         return int(values[0])
 
-    def accepts(self, n: int) -> bool:
-        """Whether the map takes n.
+    def accepts(self, n: Any) -> Any:
+        """Whether the map takes n: a bool, or a mask for an array.
 
         Raises:
             TypeError: n is no int.
         """
         import numpy as np
 
+        if is_array(n) and integer(n) is None:
+            return self._of_array(n)[1]
         n = _whole(n)
         return n >= 1 and bool(self.values(np.array([n], dtype=object))[1][0])
+
+    def _of_array(self, n: Any) -> tuple[np.ndarray, np.ndarray]:
+        """The values for a user's array, exact, and where they are accepted."""
+        sizes = whole_array(n)
+        large = sizes.size and int(sizes.max()) >= SAFE
+        values, taken = self.values(sizes.astype(object if large else "int64"))
+        return values, taken & (sizes >= 1)
 
     # The algebra.
 
@@ -380,7 +396,8 @@ class _Scaled(ExactMap):
     def values(self, sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The values for an array of n, and where they are accepted."""
         values, taken = self.inner.values(sizes)
-        return (_roomy(values, self.factor) * self.factor + self.offset) // self.divisor, taken
+        values = _roomy(values, self.factor, abs(self.offset) + self.divisor)
+        return (values * self.factor + self.offset) // self.divisor, taken
 
     def _make_shape(self) -> Shape:
         shape = self.inner.shape
@@ -509,15 +526,17 @@ def _wide(sizes: np.ndarray, floors: tuple[SizeMap, ...]) -> np.ndarray:
     most = max(abs(int(sizes.max())), abs(int(sizes.min())))
     for floor in floors:
         most = most * max(abs(floor.slope), 1) + abs(floor.offset)
+        most = max(most, floor.divisor, floor.modulus)
     return sizes if most < SAFE else sizes.astype(object)
 
 
-def _roomy(values: np.ndarray, factor: int) -> np.ndarray:
-    """Values that may be multiplied by a factor without leaving int64."""
+def _roomy(values: np.ndarray, factor: int, more: int = 0) -> np.ndarray:
+    """Values that may be multiplied by a factor, and moved, without leaving int64."""
     if values.dtype == object or not values.size:
         return values
     most = max(abs(int(values.max())), abs(int(values.min())), 1)
-    return values if most * max(abs(factor), 1) < SAFE // 2 else values.astype(object)
+    fits = most * max(abs(factor), 1) + more < SAFE // 2
+    return values if fits else values.astype(object)
 
 
 def _gap(one: ExactMap, other: ExactMap, low: int, end: int) -> tuple[int, int]:

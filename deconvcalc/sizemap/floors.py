@@ -10,7 +10,9 @@ from __future__ import annotations
 from math import gcd
 from typing import TYPE_CHECKING, Any
 
+from deconvcalc.algebra import is_array
 from deconvcalc.errors import DeconvcalcError, SizeError
+from deconvcalc.sizemap.arrays import exact_array, narrow, refuse_some, whole_array
 from deconvcalc.values import Value, integer
 
 if TYPE_CHECKING:
@@ -149,13 +151,23 @@ class SizeMap(Value):
         """The map n -> n on n >= 1, where a formula starts."""
         return cls()
 
-    def __call__(self, n: int) -> int:
-        """The value at n.
+    def __call__(self, n: Any) -> Any:
+        """The value at n; for a numpy array of integers the values, elementwise, in int64.
 
         Raises:
-            SizeError: n lies outside the domain.
+            SizeError: n lies outside the domain; in an array it names the count and the first
+                index. A value that leaves int64 is refused too.
             TypeError: n is no int.
+
+        >>> import numpy as np
+        >>> SizeMap(1, 1, 2)(np.array([27, 28, 29])).tolist()
+        [14, 14, 15]
         """
+        if is_array(n) and integer(n) is None:
+            sizes = whole_array(n)
+            refuse_some(self, sizes, ~self._mask(sizes), f"the size is one of {self.domain}")
+            exact = exact_array(sizes, list(self._values()))
+            return narrow(self, sizes, (self.slope * exact + self.offset) // self.divisor)
         number = _number(n)
         if number not in self.domain:
             raise SizeError(
@@ -165,6 +177,23 @@ class SizeMap(Value):
                 hint=f"Give a size of {self.domain}.",
             )
         return (self.slope * number + self.offset) // self.divisor
+
+    def accepts(self, n: Any) -> Any:
+        """Whether n lies in the domain: a bool, or a mask for an array.
+
+        Raises:
+            TypeError: n is no int.
+        """
+        if is_array(n) and integer(n) is None:
+            return self._mask(whole_array(n))
+        return _number(n) in self.domain
+
+    def _mask(self, sizes: Any) -> Any:
+        exact = exact_array(sizes, list(self._values()))
+        mask = (exact >= self.low) & (exact % self.modulus == 0)
+        if self.high is not None:
+            mask = mask & (exact <= self.high)
+        return mask.astype(bool)
 
     @property
     def domain(self) -> Progression:

@@ -1,4 +1,4 @@
-"""Many questions within the same bounds at once: counts, first answers, or all answers, as arrays."""
+"""Many questions within the same bounds: counts, first answers, or all answers, as arrays."""
 
 from __future__ import annotations
 
@@ -66,11 +66,12 @@ def solve_many(
             100,000,000 pairs, more than 1,000 strides; and whatever `solve` raises.
         TypeError: an array of anything but integers.
 
+    >>> from deconvcalc import solve_many
     >>> batch = solve_many([7, 8, 9, 100], 4)
     >>> batch.counts.tolist()
-    [81, 82, 84, 0]
+    [81, 89, 100, 0]
     >>> batch.best["kernel_size"].tolist(), batch.best["stride"].tolist()
-    ([3, 4, 3, 0], [2, 2, 3, 0])
+    ([3, 4, 6, 0], [2, 2, 3, 0])
     """
     bounds = {
         "kernel_size": kernel_size,
@@ -189,18 +190,16 @@ class Batch:
         return tables_of(self._query)
 
     @cached_property
-    def _flat(self) -> tuple[np.ndarray, np.ndarray]:
-        return self.sources.ravel(), self.targets.ravel()
-
-    @cached_property
     def _counted(self) -> Counted:
         from deconvcalc.solver.gather import Counted
 
-        return Counted(self._tables, *self._flat)
+        counted = Counted(self._tables, self.sources.ravel(), self.targets.ravel())
+        counted.counts.setflags(write=False)  # the lists are cut by them
+        return counted
 
     @property
     def counts(self) -> np.ndarray:
-        """How many answers each pair has, int64.
+        """How many answers each pair has: int64, read-only.
 
         Raises:
             QueryError: more than 64 bits can count.
@@ -218,6 +217,12 @@ class Batch:
         from deconvcalc.solver.gather import Lists
 
         return Lists(self._plan)
+
+    @cached_property
+    def _table(self) -> np.ndarray:
+        from deconvcalc.solver.gather import records
+
+        return records(self._tables, self._lists.table)
 
     @cached_property
     def best(self) -> np.ndarray:
@@ -241,7 +246,7 @@ class Batch:
 
         Raises:
             QueryError: the arrays would take more than `most_bytes`, or their table would have
-                more than 5,000,000 rows.
+                more than 1,000,000 rows.
         """
         counts = self.counts
         fits = not counts.size or int(counts.max()) * len(self) < 2**63
@@ -285,13 +290,10 @@ class Batch:
     def _arrays(self, start: int, end: int) -> AnswerArrays:
         import numpy as np
 
-        from deconvcalc.solver.gather import records
-
         offsets = np.zeros(end - start + 1, dtype=np.int64)
         np.cumsum(self.counts.ravel()[start:end], out=offsets[1:])
         index = self._lists.index(self._plan.cell[start:end], int(offsets[-1]))
-        table = records(self._tables, self._lists.table)
-        return AnswerArrays(range(start, end), offsets, index, table)
+        return AnswerArrays(range(start, end), offsets, index, self._table)
 
     def __repr__(self) -> str:
         return f"<Batch: {len(self):,} pairs>"

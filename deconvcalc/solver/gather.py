@@ -5,10 +5,10 @@ Only this module of the solver needs numpy; it is imported where a batch is aske
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
-from numpy.lib.stride_tricks import as_strided
 
 from deconvcalc.errors import QueryError
 from deconvcalc.solver.modes import BITS
@@ -26,7 +26,10 @@ MOST_PAIRS = 100_000_000
 """So many pairs a batch may have."""
 
 WIDEST = 2**23
-"""So many numbers of pairs within the same bounds are told apart; beyond, each pair is for itself."""
+"""So many numbers of pairs are told apart within the same bounds; beyond, each pair has its own."""
+
+NARROW = 5_000
+"""Up to so many rests are counted before it is known which occur."""
 
 BLOCK = 2**14
 """So many pairs are worked on at a time: they stay in the cache."""
@@ -44,7 +47,7 @@ MOST_SEGMENTS = 2**21
 
 
 def read_pairs(targets: Any, sources: Any) -> tuple[np.ndarray, np.ndarray]:
-    """The two arrays of sizes in int64, in the shape that they have together.
+    """Copies of the two arrays of sizes in int64, in the shape that they have together.
 
     Raises:
         QueryError: shapes that do not go together, sizes below 1 or above 10**18, too many pairs.
@@ -68,8 +71,10 @@ def read_pairs(targets: Any, sources: Any) -> tuple[np.ndarray, np.ndarray]:
             rule="targets",
             hint="Ask about a part of them at a time.",
         )
-    shape = shape or (1,)
-    return np.broadcast_to(one, shape), np.broadcast_to(other, shape)
+    made = [np.array(np.broadcast_to(sizes, shape or (1,))) for sizes in (one, other)]
+    for sizes in made:
+        sizes.setflags(write=False)  # answers are made later, and are those of these sizes
+    return made[0], made[1]
 
 
 def _read_sizes(name: str, value: Any) -> np.ndarray:
@@ -162,17 +167,19 @@ class Codes:
         """The numbers of pairs."""
         small = a < self.large
         if small.all():
-            return a * self.width + np.minimum(b, self.width - 1)
+            return self._of_small(a, b)
         off = b - self.low
-        if int(off.max()) < 2**52:  # no quotient of such numbers is rounded up to the next integer
-            step = (off / a).astype(np.int64)
-        else:
-            step = off // a
+        # Below 2**52 no quotient is rounded up to the next integer.
+        step = (off / a).astype(np.int64) if int(off.max()) < 2**52 else off // a
         rest = np.minimum(off - step * a, self.length)
-        number = np.minimum(step, self.steps) * (self.length + 1) + rest + self.start
+        number: np.ndarray = np.minimum(step, self.steps) * (self.length + 1) + rest + self.start
         if small.any():
             some = np.flatnonzero(small)
-            number[some] = a[some] * self.width + np.minimum(b[some], self.width - 1)
+            number[some] = self._of_small(a[some], b[some])
+        return number
+
+    def _of_small(self, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+        number: np.ndarray = a * self.width + np.minimum(b, self.width - 1)
         return number
 
 
@@ -191,17 +198,17 @@ def _within(totals: list[int]) -> list[int]:
     return totals
 
 
-def _codes(tables: Tables, enlarging: bool) -> Codes | None:
+def _codes(tables: Tables, enlarging: bool, pairs: int) -> Codes | None:
     """The numbering of the operations that enlarge, or of the others; None for wide bounds."""
     if enlarging not in tables.codes:
         slots = tables.family(enlarging)
         codes = Codes(slots)
-        if codes.span > WIDEST:
-            tables.codes[enlarging] = None
-        else:
-            codes.count(slots)
-            tables.codes[enlarging] = codes
-    found: Codes | None = tables.codes[enlarging]
+        rests = sum([slot.high - slot.low + 1 for slot in slots])
+        if codes.span > WIDEST or rests > max(NARROW, pairs):
+            return None
+        codes.count(slots)
+        tables.codes[enlarging] = codes
+    found: Codes = tables.codes[enlarging]
     return found
 
 
@@ -244,7 +251,7 @@ class Counted:
     def _add(self, enlarging: bool) -> bool:
         """Count the answers of one family; whether its bounds are too wide for numbers."""
         a, b = (self.n, self.m) if enlarging else (self.m, self.n)
-        codes = _codes(self.tables, enlarging)
+        codes = _codes(self.tables, enlarging, a.size)
         if codes is None:
             for slot in self.tables.family(enlarging):
                 self._add_wide(slot, a, b)
@@ -310,18 +317,19 @@ def _blocks(size: int) -> Iterator[slice]:
 
 
 def _rest(slot: Slot, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """b - a*step in int64. Where it would leave it, something as far out of reach."""
+    """The rest b - a*step in int64. Where it would leave it, something as far out of reach."""
     most = 2**62 // slot.step
     if a.size and int(a.max()) > most:
         a = np.minimum(a, most)
-    return b - a * slot.step
+    rest: np.ndarray = b - a * slot.step
+    return rest
 
 
 # Cells: pairs with the same answers.
 
 
 def _numbered(codes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """For codes from 0 upwards the different ones, ascending; and for each code its number there."""
+    """The different ones of codes from 0 upwards, ascending; and for each code its number."""
     span = int(codes.max()) + 1 if codes.size else 0
     if span > max(4 * codes.size, ROOM):
         return np.unique(codes, return_inverse=True)
@@ -388,7 +396,8 @@ class Plan:
         places, back = _places_of(rest, also)
         keys = zip(*[one[places].tolist() for one in (rest, also, a, b)], strict=True)
         made = [self.tables.site(slot, (one, two), (x, y)) for one, two, x, y in keys]
-        return np.array([site.number if site.total else 0 for site in made], dtype=np.int64)[back]
+        numbers = np.array([one.number if one.total else 0 for one in made], dtype=np.int64)
+        return numbers.take(back)
 
     def _join(self, step: int, met: dict[tuple[int, bool], _Met]) -> None:
         """Put the two sites of a step together where they share their place in the order."""
@@ -420,7 +429,8 @@ class Plan:
 
     def used(self) -> list[int]:
         """The numbers of all sites that occur, ascending."""
-        return np.unique(np.concatenate([NONE, *[one.sites for one in self.met]])).tolist()
+        found: list[int] = np.unique(np.concatenate([NONE, *[x.sites for x in self.met]])).tolist()
+        return found
 
     # Answers.
 
@@ -481,9 +491,7 @@ class Lists:
                 rule="kernel_size",
                 hint="Narrow the bounds; `counts` and `best` need no list.",
             )
-        flags, rows = (
-            np.concatenate([NONE, *[site.list()[i] for site in sites]]) for i in (0, 1)
-        )
+        flags, rows = (np.concatenate([NONE, *[site.list()[i] for site in sites]]) for i in (0, 1))
         self.table, index = _sorted_rows(plan.tables, rows)
         self.kind = np.dtype(np.min_scalar_type(max(self.table.size - 1, 0)))
         self.pool = index.astype(self.kind)
@@ -573,7 +581,7 @@ def _spread(begins: np.ndarray, sizes: np.ndarray) -> np.ndarray:
 
 
 def _cut(data: bytes, ends: list[int]) -> list[bytes]:
-    return [data[start:end] for start, end in zip(ends, ends[1:], strict=False)]
+    return [data[start:end] for start, end in pairwise(ends)]
 
 
 # Rows.
@@ -593,7 +601,8 @@ def columns_of(tables: Tables) -> np.ndarray:
     """All rows that were met, as an array of numbers."""
     if len(tables.columns) < len(tables.rows):
         tables.columns = np.array(list(tables.rows), dtype=np.int64).reshape(-1, len(ROW))
-    return tables.columns
+    columns: np.ndarray = tables.columns
+    return columns
 
 
 def records(tables: Tables, rows: np.ndarray) -> np.ndarray:
@@ -605,14 +614,23 @@ def records(tables: Tables, rows: np.ndarray) -> np.ndarray:
     wide = columns.size and int(np.abs(columns).max()) >= 2**31
     kinds = {"op": "u1"} | dict.fromkeys(BITS, "?")
     names = sorted(ROW, key=lambda name: name in kinds)
-    dtype = np.dtype([(name, kinds.get(name, "i8" if wide else "i4")) for name in names], align=True)
-    made = np.zeros(len(rows), dtype=dtype)
+    kind = "i8" if wide else "i4"
+    packed: Any = np.dtype([(name, kinds.get(name, kind)) for name in names], align=True)
+    layout: Any = {
+        "names": names,
+        "formats": [packed.fields[name][0] for name in names],
+        "offsets": [packed.fields[name][1] for name in names],
+        "itemsize": -(-packed.itemsize // 8) * 8,
+    }
+    made: Any = np.zeros(len(rows), dtype=layout)
     for name, column in zip(ROW, columns.T, strict=True):
         made[name] = column
-    return made
+    records: np.ndarray = made
+    return records
 
 
 def take(made: np.ndarray, places: np.ndarray) -> np.ndarray:
     """Some items of a structured array, many times faster than numpy takes them one by one."""
     items = made.view(np.int64).reshape(len(made), -1)
-    return items.take(places, axis=0, mode="wrap").view(made.dtype).ravel()
+    taken: np.ndarray = items.take(places, axis=0, mode="wrap").view(made.dtype).ravel()
+    return taken

@@ -1,11 +1,11 @@
 """What the answers of a pair of sizes depend on: few numbers, shared by many pairs.
 
-Let (a, b) be (n, m) for an operation that enlarges, and (m, n) for one that does not. The answers of
-one stride (of one factor, for a resize and a pixel shuffle) then follow from rest = b - a*step: a
-transposed window has v = rest + s, and a window leaves its remainder by it. Their marks follow from
-rest too, but for the few pairs that are small, and for where a shift passes half a pixel. So many
-pairs share a `Site`: the ranked answers of one step. The answers of a pair are its sites, one for
-each step, put together level by level.
+Let (a, b) be (n, m) for an operation that enlarges, and (m, n) for one that does not. The answers
+of one stride (of one factor, for a resize and a pixel shuffle) then follow from rest = b - a*step:
+a transposed window has v = rest + s, and for a window it says which v leave which remainder. Their
+marks follow from it too, but for the few pairs that are small, and for where a shift passes half a
+pixel. So many pairs share a `Site`: the ranked answers of one step. The answers of a pair are its
+sites, one for each step, put together level by level.
 
 Everything in a site is found by the solver itself, at one pair of sizes that has it.
 """
@@ -31,10 +31,10 @@ __all__ = ["MOST_SITES", "NO_ROW", "ROW", "Row", "Site", "Slot", "Tables", "tabl
 MOST_STEPS = 1_000
 """So many strides, or factors, a batch goes through."""
 
-MOST_SITES = 200_000
+MOST_SITES = 100_000
 """So many sites a batch may have."""
 
-MOST_ROWS = 5_000_000
+MOST_ROWS = 1_000_000
 """So many answers the sites of a batch may hold."""
 
 FARTHEST = 2**61
@@ -227,7 +227,7 @@ class Tables:
     def _made(self, found: list[dict[str, Found]]) -> Site:
         by_op = {op: one for each in found for op, one in each.items()}
         ranked = {op: [by_op[op]] for op in OPERATIONS if op in by_op and by_op[op].total}
-        if len(self.sites) > MOST_SITES:
+        if len(self.sites) > 2 * MOST_SITES:  # half of them may be from other batches
             raise QueryError(
                 f"these sizes and bounds make more than {MOST_SITES:,} different lists of answers",
                 rule="kernel_size",
@@ -271,10 +271,11 @@ def tables_of(query: Query) -> Tables:
     """The tables of a question, those of an earlier batch where there are any."""
     spaces = [query.spaces[op][0] for op in query.ops]
     key = query.dialect, tuple([(one.op, one.bounds, one.ceil_mode) for one in spaces])
-    tables = _KEPT.pop(key, None)
-    if tables is None or len(tables.sites) > MOST_SITES // 2 or len(tables.rows) > MOST_ROWS:
-        tables = Tables(query)
-        while len(_KEPT) >= MOST_KEPT:
-            del _KEPT[next(iter(_KEPT))]
+    for old, kept in list(_KEPT.items()):
+        if len(kept.sites) > MOST_SITES or len(kept.rows) > MOST_ROWS // 4:
+            del _KEPT[old]
+    tables = _KEPT.pop(key, None) or Tables(query)
+    while len(_KEPT) >= MOST_KEPT:
+        del _KEPT[next(iter(_KEPT))]  # the one that was asked for longest ago
     _KEPT[key] = tables
     return tables
