@@ -1,4 +1,4 @@
-"""Maps and layers on arrays: the same as on ints, one error for all that is refused, no wrapping."""
+"""Maps and layers on arrays: the same as on ints, one error for all refusals, no wrapping."""
 
 from __future__ import annotations
 

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 every_op = pytest.mark.parametrize("op", [*OPERATIONS, "any"])
 every_dialect = pytest.mark.parametrize("dialect", ["torch", "keras", "any"])
 
-QUESTIONS = 7
-PAIRS = 20
+QUESTIONS = 6
+PAIRS = 16
 COLUMNS = (
     "op",
     "kernel_size",

@@ -40,7 +40,9 @@ def test_import_loads_nothing() -> None:
     assert not found & {"click", *HEAVY, *STANDARD}
 
 
-@pytest.mark.parametrize("name", ["Conv", "parse", "solve", "SizeMap", "DeconvcalcError"])
+@pytest.mark.parametrize(
+    "name", ["Conv", "parse", "solve", "solve_many", "SizeMap", "DeconvcalcError"]
+)
 def test_a_public_name_loads_no_library(name: str) -> None:
     found = loaded(WATCHED.format(code=f"from deconvcalc import {name}"))
     assert not found & {"click", "dataclasses", *HEAVY}

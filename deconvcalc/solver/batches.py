@@ -109,7 +109,7 @@ class AnswerArrays:
     >>> from deconvcalc import solve_many
     >>> arrays = solve_many([7, 8], 4, kernel_size=3).all()
     >>> arrays.offsets.tolist(), arrays[0]["stride"].tolist(), arrays[0]["padding"].tolist()
-    ([0, 3, 6], [2, 3, 1], [1, 2, 0])
+    ([0, 1, 3], [2], [1])
     """
 
     __slots__ = ("index", "offsets", "pairs", "table")
