@@ -11,7 +11,7 @@ import pytest
 import deconvcalc as dc
 from tests import reference
 from tests.bench.solve import Asked, loops
-from tests.questions import draw
+from tests.questions import USED, draw
 from tests.reference import OPERATIONS
 from tests.test_solver_brute import canonical
 
@@ -135,6 +135,18 @@ def test_every_small_pair_equals_five_loops() -> None:
         assert len(found) == len(expected) == batch.counts.flat[place]
 
 
+@pytest.mark.parametrize(
+    ("op", "padding"), [*[(op, None) for op in (*OPERATIONS, "any")], ("conv_transpose", range(8))]
+)
+def test_every_small_pair_is_in_order(op: str, padding: Any) -> None:
+    """Small sizes, and kernels below the stride, have marks of their own."""
+    asked: dict[str, Any] = {"op": op, "dialect": "any", "kernel_size": [1, 2, 3, 5]}
+    asked |= {"stride": [1, 2, 3, 5], "dilation": [1, 2], "padding": padding}
+    asked = {name: value for name, value in asked.items() if name in ("op", "dialect", *USED[op])}
+    sizes = [(m, n) for m in range(1, 13) for n in range(1, 13)]
+    check([m for m, _ in sizes], [n for _, n in sizes], **asked)
+
+
 @every_dialect
 @pytest.mark.parametrize(
     ("op", "ceil_mode"),
@@ -173,6 +185,14 @@ def test_as_many_pairs_as_sizes_or_fewer_or_more() -> None:
 
 
 HUGE = 10**18
+
+
+def test_large_sizes_are_not_rounded() -> None:
+    """One division finds the stride; floats would take pairs just below a multiple for others."""
+    n = 10**17 + 7
+    targets = [s * n + rest for s in (1, 2, 7, 8) for rest in range(-150, 60)]
+    batch = dc.solve_many(targets, n)
+    assert batch.counts.tolist() == [len(dc.solve(m, source=n)) for m in targets]
 
 
 def test_sizes_of_any_magnitude() -> None:

@@ -410,11 +410,12 @@ class Plan:
         here, there = here[same], there[same]
         cells = up.cells[here]
         n, m = self.n[cells], self.m[cells]
-        # With a step of 1 both have one measure of the shift; else it depends on the sizes.
-        keys = [up.sites[here], down.sites[there]] if step == 1 else [n, m]
+        # With a step of 1 both have one measure of the shift; with any other the two rests, and so
+        # the two sites, are those of one pair of sizes alone.
+        keys = [up.sites[here], down.sites[there]]
         places, back = _places_of(*keys)
         sites = [
-            self.tables.joint_site((slots[True], slots[False]), (step, *key), pair)
+            self.tables.joint_site((slots[True], slots[False]), key, pair)
             for key, pair in zip(
                 zip(*[one[places].tolist() for one in keys], strict=True),
                 zip(n[places].tolist(), m[places].tolist(), strict=True),
