@@ -34,7 +34,7 @@ NARROW = 5_000
 BLOCK = 2**14
 """So many pairs are worked on at a time: they stay in the cache."""
 
-LISTS = 2**12
+LISTS = 2**13
 """So many lists are joined at a time."""
 
 ROOM = 2**16
@@ -273,12 +273,13 @@ class Counted:
         """
         if self.grid is not None:
             cell_of, n, m = self.grid.cells()
-            seen = np.zeros(n.size + 1, dtype=bool)
-            cell = cell_of.take(self.place, mode="clip")
-            seen[cell] = True
-            met = seen[:-1]  # the last one stands for -1
+            seen = np.zeros(cell_of.size, dtype=bool)
+            seen[self.place] = True
+            met = np.zeros(n.size + 1, dtype=bool)
+            met[cell_of[seen]] = True
+            met = met[:-1]  # the last one stands for -1
             number = np.append(np.cumsum(met) - 1, -1)
-            return number.take(cell, mode="wrap"), n[met], m[met]
+            return number[cell_of].take(self.place, mode="clip"), n[met], m[met]
         if not self.numbers:
             places = np.flatnonzero(self.counts)
             cell = np.full(self.counts.size, -1, dtype=np.int64)
