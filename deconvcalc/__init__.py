@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         QueryError,
         SizeError,
     )
+    from deconvcalc.inversion import Inverse, invert
     from deconvcalc.layers import (
         AdaptivePool,
         AvgPool,
@@ -58,6 +59,7 @@ if TYPE_CHECKING:
     from deconvcalc.sizemap.exact import ExactMap
     from deconvcalc.solver import Answer, Answers, solve
     from deconvcalc.solver.batches import AnswerArrays, Batch, solve_many
+    from deconvcalc.solver.families import Family
     from deconvcalc.translation import Conversion, convert
 
 __all__ = [
@@ -79,10 +81,12 @@ __all__ = [
     "DialectError",
     "ExactMap",
     "Explicit",
+    "Family",
     "Flatten",
     "Fold",
     "GlobalPool",
     "Identity",
+    "Inverse",
     "Layer",
     "LayerError",
     "LpPool",
@@ -108,6 +112,7 @@ __all__ = [
     "agreement",
     "compose",
     "convert",
+    "invert",
     "parse",
     "preimage",
     "recheck",
@@ -126,6 +131,8 @@ _ROOMS = {
     **dict.fromkeys(("Sizes", "accepted", "agreement", "preimage"), "sets"),
     "ExactMap": "sizemap.exact",
     "compose": "layers.stacks",
+    **dict.fromkeys(("Inverse", "invert"), "inversion"),
+    "Family": "solver.families",
     "parse": "notation",
     **dict.fromkeys([name for name in __all__ if name.endswith("Error")], "errors"),
 }

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from deconvcalc.algebra import Size, ceil_div, scaled_floor, smax, smin
+from deconvcalc.algebra import Size, ceil_div, certain, equal, scaled_floor, smax, smin
 from deconvcalc.values import Value
 
 if TYPE_CHECKING:
@@ -95,14 +95,16 @@ def _room_to_pad(n: Size, before: int, after: int, fill: str) -> Iterator[tuple[
     one element short of the other end. A constant, and a circle, fill after the crop, which must
     find its elements in the input; a reflection and a repeated end may put them back first.
     """
-    mixed = min(before, after) < 0 < max(before, after)
-    if fill == "constant" and mixed:
-        yield "the crop lies inside the input", n + min(before, after)
+    least, most = smin(before, after), smax(before, after)
+    alike = (least >= 0, most <= 0, equal(before, after))
+    # Where a side is a symbol and nobody can say, the rule is named: it holds for alike sides too.
+    if fill == "constant" and not any(certain(one) is True for one in alike):
+        yield "the crop lies inside the input", n + least
     if fill == "reflect":
-        yield "the input is longer than each padded side", n - max(before, after) - 1
+        yield "the input is longer than each padded side", n - most - 1
     if fill == "circular":
-        left = n + min(before, after) if mixed else n
-        yield "what is not cropped is as long as each padded side", left - max(before, after)
+        left = n + smin(least, 0)
+        yield "what is not cropped is as long as each padded side", left - most
 
 
 class Window(Formula):

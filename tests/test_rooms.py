@@ -16,10 +16,10 @@ FACE = "deconvcalc"
 
 # A room may import itself and every room on a floor below its own.
 FLOORS = (
-    {"errors", "algebra", "values"},
+    {"errors", "algebra", "values", "symbols"},
     {"formulas", "sizemap"},
     {"layers"},
-    {"sets", "expressions", "placement", "costs", "dialects", "derivation"},
+    {"sets", "expressions", "placement", "costs", "dialects", "derivation", "inversion"},
     {"notation", "translation"},
     {"solver", "model"},
     {"designer", "tracing", "checkers"},

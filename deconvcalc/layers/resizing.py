@@ -80,7 +80,7 @@ class Upsample(Layer):
         if self.factor is None:
             return Constant(pick(self.size))
         factor = pick(self.factor)
-        return Multiple(factor) if isinstance(factor, int) else Scaled(factor)
+        return Scaled(factor) if isinstance(factor, float) else Multiple(factor)
 
 
 def _read_factor(value: Any) -> int | float:

@@ -19,6 +19,7 @@ from deconvcalc.solver.ranking import Pick, Ranked, one_layer
 if TYPE_CHECKING:
     from deconvcalc.layers import Layer
     from deconvcalc.sizemap import Progression
+    from deconvcalc.solver.families import Family
     from deconvcalc.solver.query import Query
     from deconvcalc.solver.runs import Run
 
@@ -496,6 +497,25 @@ class Answers(Sequence[Answer]):
     def to_records(self) -> list[dict[str, Any]]:
         """All answers as flat dicts; see `Answer.to_record`."""
         return [answer.to_record() for answer in self]
+
+    def families(self) -> tuple[Family, ...]:
+        """The answers in closed form: every answer is in exactly one family.
+
+        A family is a relation between the parameters, with conditions, for a stride and a mode of
+        padding; see `Family`.
+
+        Raises:
+            QueryError: the source is unknown; these are a slice, or another order, of answers;
+                there are more than 10,000 families.
+
+        >>> from deconvcalc import solve
+        >>> for family in solve(7, source=4, stride=2).families():
+        ...     print(family)
+        s = 2: k = 2p + 1 - op, where 1 ≤ k ≤ 11, 0 ≤ op < 2, 0 ≤ p ≤ k - 1
+        """
+        from deconvcalc.solver.families import families_of
+
+        return families_of(self)
 
     @cached_property
     def reason(self) -> Any:

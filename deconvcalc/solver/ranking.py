@@ -193,6 +193,10 @@ class Ranked(Sequence[Pick]):
         found = self._by_op[op]
         return iter(found[group]) if all(one.total for one in found) else iter(())
 
+    def found(self, op: str) -> list[Found]:
+        """What was found for one operation, for each group of axes."""
+        return self._by_op[op]
+
     def __len__(self) -> int:
         return self.size
 
