@@ -114,8 +114,10 @@ class Inverse(Value):
     def conditions(self) -> tuple[Any, ...]:
         """What must hold, as sympy conditions; the letter of the parameter stands in them too.
 
-        Together with the expression they are exact: the layer with these parameters takes n to m,
-        and drops r, if and only if all of them hold.
+        Where they hold, the layer takes n to m and drops r; and no other value of the parameter
+        does. The exception is where the size does not depend on the parameter at all, such as the
+        dilation of a kernel of 1, or the stride of a single window: then a whole range of values
+        does, and the conditions leave out all of it, or all but its end.
         """
         return self._solved.conditions
 
@@ -142,17 +144,19 @@ class Inverse(Value):
         1
         """
         values = _numbers(numbers, self._solved.letters, self.parameter)
+        sought = self.symbol
+        later = [one for one in self.conditions if sought in one.free_symbols]
         for condition in self.conditions:
-            if not condition.has(self.symbol) and not holds(condition, values):
+            if condition not in later and not holds(condition, values):
                 raise self._broken(condition, numbers)
         # A case of a Piecewise that does not hold may divide by 0; what comes out is no integer.
         found = integer(substituted(self.expression, values))
         if found is not None:
-            values[self.symbol] = found
-        for condition in self.conditions:
+            values[sought] = found
+        for condition in later:
             if found is None or not holds(condition, values):
                 raise self._broken(condition, numbers)
-        return values[self.symbol]
+        return values[sought]
 
     def _broken(self, condition: Any, numbers: dict[str, int]) -> QueryError:
         given = ", ".join([f"{name} = {value}" for name, value in numbers.items()])
@@ -195,10 +199,10 @@ def invert(
 
     Source: the formulas of `deconvcalc.formulas`, which the layers themselves run.
 
-    >>> print(invert("MaxUnpool", "padding").expression)
-    k/2 - m/2 + n*s/2 - s/2
-    >>> print(invert("Pad", "before"))
-    before = m - after - n, where before + n ≥ 0 or (...)
+    >>> print(invert("Conv", "n"))
+    n = d*(k - 1) + r + s*(m - 1) + 1 - 2p, where 0 ≤ r < s, n ≥ 1, m ≥ 1, k ≥ 1, s ≥ 1, d ≥ 1
+    >>> print(invert("Crop", "cropping"))
+    p = (n - m)/2, where (n - m) mod 2 = 0, n ≥ 1, m ≥ 1, p ≥ 0
     """
     kind = _kind(layer_type)
     if not isinstance(parameter, str):

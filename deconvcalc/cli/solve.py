@@ -78,6 +78,12 @@ OPS = ["conv-transpose", "conv", "max-pool", "avg-pool", "resize-conv", "pixel-s
     type=click.Choice(["torch", "keras"]),
     help="Print lines to paste instead, by default of the first answer alone.",
 )
+@click.option(
+    "--families",
+    "closed_forms",
+    is_flag=True,
+    help="Print closed forms: how the parameters depend on each other.",
+)
 @click.option("--channels", type=CHANNELS, help="For --code and --verify.")
 @click.option("--format", "form", type=FORMAT, default="table", show_default=True)
 def command(
@@ -87,6 +93,7 @@ def command(
     everything: bool,
     checkers: tuple[str, ...] | None,
     framework: str | None,
+    closed_forms: bool,
     channels: tuple[int, int] | None,
     form: str,
     **question: Any,
@@ -101,6 +108,7 @@ def command(
     deconvcalc solve 60 -k 6 -s 2               finds the input
     deconvcalc solve 7x14 --from 4x7
     deconvcalc solve 2n                         for every n
+    deconvcalc solve 7 --from 4 --families      in closed form
     deconvcalc solve "n//2" --where "n % 2 == 0" --op conv
     deconvcalc solve 14 --from 28 --op conv --dialect keras
     deconvcalc solve 7 --from 4 --code keras --channels 64:32
@@ -113,6 +121,10 @@ def command(
 
     if everything and limit is not None:
         raise click.UsageError("--all and --limit contradict each other: give one of them.")
+    if closed_forms and (checkers or framework):
+        raise click.UsageError("--families has no layer of its own for --code or --verify.")
+    if closed_forms and (everything or limit is not None):
+        raise click.UsageError("--families shows all: leave --all and --limit out.")
     if channels and not (checkers or framework):
         raise click.UsageError("--channels is for --code and --verify: give one of them.")
     question["op"] = question["op"].replace("-", "_")
@@ -121,8 +133,11 @@ def command(
         answers = solve(target, source=source, **question)
         if limit is None and not everything and form in ("table", "markdown"):
             limit = 1 if framework else 10
-        _check_amount(answers, limit)
-        if answers and (checkers or framework):
+        if not closed_forms:
+            _check_amount(answers, limit)
+        if closed_forms:
+            _show_families(answers, form)
+        elif answers and (checkers or framework):
             from deconvcalc.cli.confirm import show
 
             code = show(answers, limit, form, checkers, framework, channels)
@@ -169,3 +184,32 @@ def _show(answers: Answers, limit: int | None, form: str, *, comment: bool) -> N
             click.echo(records.markdown(sheet(answers, limit)))
         if form == "csv" and not answers:
             click.echo(f"no answer: {answers.reason.text}", err=True)
+
+
+def _show_families(answers: Answers, form: str) -> None:
+    """Print the answers in closed form."""
+    families = answers.families()
+    if form in ("json", "csv"):
+        from deconvcalc.render import records
+
+        click.echo(records.families_text(answers, families, form))
+        if form == "csv" and not answers:
+            click.echo(f"no answer: {answers.reason.text}", err=True)
+        return
+    from deconvcalc.render.sheet import families_sheet
+
+    made = families_sheet(answers, families)
+    if form == "markdown":
+        from deconvcalc.render.records import markdown
+
+        click.echo(markdown(made))
+    elif wants_rich():
+        from rich.console import Console
+
+        from deconvcalc.render import terminal
+
+        Console().print(terminal.shown(made))
+    else:
+        from deconvcalc.render.text import plain
+
+        click.echo(plain(made))

@@ -12,11 +12,13 @@ if TYPE_CHECKING:
     from deconvcalc.derivation import Derivation
     from deconvcalc.render.sheet import Sheet
     from deconvcalc.solver.answers import Answers
+    from deconvcalc.solver.families import Family
 
 __all__ = [
     "checkers_text",
     "csv_lines",
     "document",
+    "families_text",
     "json_text",
     "markdown",
     "size_document",
@@ -35,27 +37,48 @@ def document(
 
     `more` has further fields for each of them.
     """
-    query = answers.query
-    result: dict[str, Any] = {
-        "schema": SCHEMA,
-        "query": {
-            "target": list(query.targets) if query.axes else query.targets[0],
-            "source": _source(answers),
-            "op": query.ops[0] if len(query.ops) == 1 else "any",
-            "dialect": query.dialect,
-            "bounds": answers.bounds if len(query.ops) > 1 else next(iter(answers.bounds.values())),
-        },
-        "complete": answers.complete,
-        "count": answers.total,
-        "answers": _records(answers, limit, more),
-    }
+    result = _head(answers) | {"answers": _records(answers, limit, more)}
     if (partly := getattr(answers, "partly", None)) is not None:
-        where = answers.asked.where  # type: ignore[attr-defined]  # a target in n has it
-        result["query"]["where"] = None if where is None else str(where)
         result["partly"] = [one.to_record() | {"domain": domain} for one, domain in partly]
     if not answers:
         result["reason"] = answers.reason.to_record()
     return result
+
+
+def families_text(answers: Answers, families: Sequence[Family], form: str) -> str:
+    """Families as JSON, or as CSV with a line for each. The answers themselves are left out."""
+    rows = [family.to_record() for family in families]
+    if form == "csv":
+        for row in rows:
+            row["fixed"] = " ".join([f"{name}={value}" for name, value in row["fixed"].items()])
+            row["letters"] = " ".join(row["letters"])
+            row["conditions"] = "; ".join(row["conditions"])
+        return _csv(rows) if rows else "op"
+    result = _head(answers) | {"families": rows}
+    if not answers:
+        result["reason"] = answers.reason.to_record()
+    return json_text(result)
+
+
+def _head(answers: Answers) -> dict[str, Any]:
+    """The question, whether all answers are known, and how many there are."""
+    query = answers.query
+    asked: dict[str, Any] = {
+        "target": list(query.targets) if query.axes else query.targets[0],
+        "source": _source(answers),
+        "op": query.ops[0] if len(query.ops) == 1 else "any",
+        "dialect": query.dialect,
+        "bounds": answers.bounds if len(query.ops) > 1 else next(iter(answers.bounds.values())),
+    }
+    if hasattr(answers, "asked"):  # a target in n has it
+        where = answers.asked.where
+        asked["where"] = None if where is None else str(where)
+    return {
+        "schema": SCHEMA,
+        "query": asked,
+        "complete": answers.complete,
+        "count": answers.total,
+    }
 
 
 def _records(

@@ -11,9 +11,10 @@ from deconvcalc.values import field_name
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from deconvcalc.solver.families import Family
     from deconvcalc.solver.reasons import Reason
 
-__all__ = ["Sheet", "op_title", "reason_lines", "sheet", "shown_size"]
+__all__ = ["Sheet", "families_sheet", "op_title", "reason_lines", "sheet", "shown_size"]
 
 ROWS = 10
 """How many answers a table shows unless it is told otherwise."""
@@ -117,6 +118,37 @@ def sheet(
     notes = {note for answer in shown for note in _notes(answer)}
     made.legend += [(note, text) for note, text in _NOTES.items() if note in notes]
     made.hints = list(_hints(answers, shown))
+    return made
+
+
+def families_sheet(answers: Answers, families: Sequence[Family]) -> Sheet:
+    """The table of families: for each its relation, its conditions, and how many answers it has."""
+    made = Sheet(f"{_question(answers)}: {_counted(answers)}")
+    if not answers:
+        made.hints = reason_lines(answers.reason)
+        return made
+    columns: dict[str, list[str]] = {
+        "layer": [family.op.replace("_", " ") for family in families],
+        "mode": [f"{DIALECTS[one.dialect].title} {one.mode}" for one in families],
+        "with": [family.head for family in families],
+        "relation": [family.relation_text for family in families],
+        "where": [family.conditions_text for family in families],
+        "layers": [f"{family.count:,}" for family in families],
+    }
+    if len(answers.query.ops) == 1:
+        del columns["layer"]
+    if not any(columns["with"]):
+        del columns["with"]  # all parameters are letters
+    if set(columns["mode"]) <= {"PyTorch padding", "PyTorch factor"}:
+        del columns["mode"]
+    made.columns = list(columns)
+    made.rows = [list(row) for row in zip(*columns.values(), strict=True)]
+    letters = {symbol.name.partition("_")[0] for one in families for symbol in one.letters}
+    letters |= {name.partition("_")[0] for family in families for name in family.fixed}
+    meanings = _MEANINGS | {"r": "what the floor drops", "p": "padding", "f": "the factor"}
+    made.legend = [(name, meanings[name]) for name in ("k", "s", *"pdfr", "op") if name in letters]
+    if len(answers.query.groups) > 1:
+        made.legend.append(("k_0, k_1", "those of axis 0, of axis 1, and so on"))
     return made
 
 

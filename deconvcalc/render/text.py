@@ -47,7 +47,7 @@ def lines(made: Sheet) -> list[tuple[str, str]]:
 
 def is_left(column: str) -> bool:
     """Whether a column is text, and so starts at the left."""
-    return column not in ("#", "k", "s", "p", "op", "d", "f", "shift")
+    return column not in ("#", "k", "s", "p", "op", "d", "f", "shift", "layers")
 
 
 def labelled(pairs: list[tuple[str, str]]) -> list[str]:

@@ -511,7 +511,7 @@ class Answers(Sequence[Answer]):
         >>> from deconvcalc import solve
         >>> for family in solve(7, source=4, stride=2).families():
         ...     print(family)
-        s = 2: k = 2p + 1 - op, where 1 ≤ k ≤ 11, 0 ≤ op < 2, 0 ≤ p ≤ k - 1
+        s = 2: k = 2p + 1 - op, where 1 ≤ k ≤ 11, 0 ≤ p ≤ k - 1, 0 ≤ op < 2
         """
         from deconvcalc.solver.families import families_of
 

@@ -155,9 +155,14 @@ class Family:
     @property
     def text(self) -> str:
         """The closed form in plain text: "s = 2: k = 2p + 1 - op, where ..."."""
-        conditions = ", ".join([text(condition) for condition in self.conditions])
         head = f"{self.head}: " if self.fixed else ""
-        return f"{head}{self.relation_text}" + (f", where {conditions}" if conditions else "")
+        where = f", where {self.conditions_text}" if self.conditions else ""
+        return f"{head}{self.relation_text}{where}"
+
+    @property
+    def conditions_text(self) -> str:
+        """The conditions in plain text."""
+        return ", ".join([text(condition) for condition in self.conditions])
 
     @property
     def relation_text(self) -> str:
@@ -275,8 +280,9 @@ class Family:
 class _Key(NamedTuple):
     """What the answers of a family have in common.
 
-    `steps` has, for each group of axes, the stride (None where it does nothing, and is a letter),
-    the factor, and whether the padding is a rule that depends on n.
+    `place` is that of the operation in the question. `steps` has, for each group of axes, the
+    stride (None where it does nothing, and is a letter), the factor, and whether the padding is a
+    rule that depends on n.
     """
 
     op: str
@@ -314,13 +320,14 @@ def families_of(answers: Answers) -> tuple[Family, ...]:
                     rule="stride",
                     hint="Narrow stride.",
                 )
-    found = [Family(answers, key, mixes[key]) for key in sorted(mixes, key=_order)]
+
+    def order(key: _Key) -> Any:
+        modes = query.spaces[key.op][0].modes
+        steps = [(s or 0, factor, rule) for s, factor, rule in key.steps]
+        return key.place, tuple(DIALECTS).index(key.dialect), steps, modes.index(key.mode)
+
+    found = [Family(answers, key, mixes[key]) for key in sorted(mixes, key=order)]
     return tuple([family for family in found if family.count])
-
-
-def _order(key: _Key) -> Any:
-    steps = [(s or 0, factor, rule) for s, factor, rule in key.steps]
-    return key.place, tuple(DIALECTS).index(key.dialect), steps, key.mode.bit
 
 
 def _tiers(answers: Answers, op: str, place: int) -> dict[Any, list[Run]]:
@@ -634,6 +641,8 @@ def _window_form(setting: _Setting, letters: _Letters, axis: _Axis) -> _Form:
             totals = _same_totals(axis)
             if len(totals) > 1:  # the padding must be the same for all sizes: none
                 letters.conditions.append(sympy.Le(sympy.Max(*totals), 0))
+            if setting.in_n:
+                letters.conditions += _same_reach(setting, axis)
         relation = sympy.true
         if axis.idle:
             letters.conditions.append(sympy.Ge(axis.s, max([n for n, _ in axis.pairs])))
@@ -659,6 +668,21 @@ def _same_totals(axis: _Axis) -> tuple[Any, ...]:
         known = {node: sympy.Integer(m) for node in total.atoms(sympy.ceiling)}
         found.append(total.xreplace(known))
     return tuple(dict.fromkeys(found))
+
+
+def _same_reach(setting: _Setting, axis: _Axis) -> Iterator[Any]:
+    """How wide a kernel is right for every n, its padding by `same` written out for one of them.
+
+    v = ke - before - after decides; it is ke until there is padding, and the same from there on.
+    """
+    import sympy
+
+    found = [run.v for run in setting.runs]
+    space = setting.space
+    if min(found) > effective_kernel(space.kernel_size.first, space.dilation.first):
+        yield sympy.Ge(axis.ke, min(found))
+    if max(found) < min([n - (m - 1) * axis.s for n, m in axis.pairs]):
+        yield sympy.Le(axis.ke, max(found))
 
 
 def _with_rest(setting: _Setting, letters: _Letters, axis: _Axis, p: Any) -> tuple[Any, Any, Any]:
