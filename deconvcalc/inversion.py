@@ -432,14 +432,19 @@ def _follows(slack: Any) -> bool:
     """Whether a rule holds anyway, where n, m and what else counts something is at least 1."""
     import sympy
 
+    minima = slack.has(sympy.Min, sympy.Max)
+    exact = sympy.expand(slack) if minima else sympy.cancel(slack)
+    if exact.has(sympy.Min, sympy.Max):
+        return False
     least = {LETTERS[name]: 1 for name in _POSITIVE} | {"m": 1, "r": 0}
-    known = {
-        symbol: letter(symbol.name, nonnegative=True) + least[symbol.name]
-        for symbol in slack.free_symbols
-        if symbol.name in least
-    }
-    exact = sympy.cancel(slack) if not slack.has(sympy.Min, sympy.Max) else slack
-    return exact.subs(known, simultaneous=True).expand().is_nonnegative is True
+    counted = {symbol for symbol in exact.free_symbols if symbol.name in least}
+    # Each letter stands for how far it is above its least value.
+    shifted = exact.xreplace({one: one + least[one.name] for one in counted})
+    for term in sympy.Add.make_args(sympy.expand(shifted)):
+        number, rest = term.as_coeff_Mul()
+        if number < 0 or not rest.free_symbols <= counted or not rest.is_polynomial():
+            return False
+    return True
 
 
 def _domain(

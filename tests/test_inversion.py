@@ -147,11 +147,11 @@ def found(inverse: dc.Inverse, given: dict[str, int]) -> int | None:
 def alternatives(inverse: dc.Inverse, numbers: dict[str, int], result: Any) -> set[int]:
     """All values of the parameter with which n goes to m and r is dropped, one tried by one."""
     sought = LETTERS[inverse.parameter]
-    tried = range(-12, 40)
+    tried = range(-8, 32)
     if inverse.layer == "Slice":
-        tried = range(-40, 0) if inverse.from_end and sought != "n" else range(40)
+        tried = range(-32, 0) if inverse.from_end and sought != "n" else range(32)
     elif inverse.ceil_mode:  # then the padding is at least 0
-        tried = range(40)
+        tried = range(32)
     return {one for one in tried if outcome(inverse, numbers | {sought: one}) == result}
 
 
