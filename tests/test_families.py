@@ -217,7 +217,7 @@ def test_families_of_small_sizes_with_dilation(
 def test_families_of_bounds_that_leave_some_modes(op: str, dialect: str, words: Any) -> None:
     extras = [None, [1, 2], ["none"], [0, 2, "none"]] if op == "conv_transpose" else [None]
     for extra in extras:
-        for source, target in [(3, 6), (3, 7), (7, 3), (5, 5)]:
+        for source, target in [(3, 4), (3, 6), (3, 7), (3, 8), (3, 9), (7, 3), (5, 5)]:
             bounds: dict[str, Any] = {"kernel_size": range(1, 7), "stride": range(1, 5)}
             if extra is not None:
                 bounds["output_padding"] = extra
@@ -225,6 +225,40 @@ def test_families_of_bounds_that_leave_some_modes(op: str, dialect: str, words: 
                 target, source=source, op=op, dialect=dialect, padding=words, **bounds
             )
             check(answers, random.Random(0))
+
+
+OTHERS: list[dict[str, Any]] = [
+    # Axes that share their parameters, with sizes of their own.
+    {"target": (14, 15), "source": (28, 29), "op": "conv"},
+    {"target": (14, 15), "source": (28, 29), "op": "conv", "padding": "same", "dialect": "keras"},
+    {"target": (5, 6), "source": (9, 11), "op": "max_pool", "dialect": "any"},
+    {"target": (1, 1), "source": (4, 6), "op": "conv", "dialect": "any"},
+    {"target": (1, 1), "source": (4, 6), "op": "max_pool", "ceil_mode": True},
+    {"target": (3, 4), "source": (6, 7), "op": "max_pool", "ceil_mode": True},
+    {"target": (7, 9), "source": (3, 4)},
+    # Padding beyond half of a pool's kernel is refused, and so are windows beyond three axes.
+    {"target": 5, "source": 5, "op": "max_pool", "padding": [0, 1, 2, 3]},
+    {"target": 3, "source": 5, "op": "max_pool", "padding": range(4), "dilation": range(1, 4)},
+    {"target": (2, 2, 2), "source": (3, 3, 3), "op": "avg_pool"},
+    {"target": (2, 2, 2), "source": (3, 3, 3), "op": "avg_pool", "dialect": "any"},
+    # The stride is a letter, and PyTorch's "same" needs 1.
+    {"target": 1, "source": 1, "op": "conv", "padding": "same"},
+    {"target": 1, "source": 1, "op": "conv", "padding": "same", "dialect": "any"},
+    {"target": 1, "source": 1, "op": "conv", "dialect": "any", "dilation": range(1, 3)},
+    # Keras's output_padding=None beside numbers that PyTorch takes too.
+    {"target": 8, "source": 4, "output_padding": [1, "none"], "dialect": "any"},
+    {"target": 8, "source": 4, "output_padding": [0, 1, "none"], "dialect": "any"},
+    {"target": 9, "source": 3, "output_padding": [2, "none"], "dialect": "any"},
+    {"target": 9, "source": 3, "output_padding": ["none"], "dialect": "any"},
+]
+
+
+@pytest.mark.parametrize("asked", OTHERS, ids=str)
+def test_families_of_corners(asked: dict[str, Any]) -> None:
+    shared = True if isinstance(asked["target"], tuple) else None
+    answers = dc.solve(**asked, kernel_size=range(1, 7), stride=range(1, 5), shared=shared)
+    check(answers, random.Random(0))
+    assert answers or asked["target"] == (7, 9)
 
 
 IN_N = [

@@ -284,6 +284,20 @@ def test_inverses_as_people_read_them() -> None:
     assert "cases" in dc.invert("MaxPool", "stride", ceil_mode=True).latex
 
 
+@pytest.mark.parametrize(
+    ("kind", "parameter", "idle"),
+    [
+        ("Conv", "dilation", "k"),
+        ("Conv", "stride", "m"),
+        ("ConvTranspose", "stride", "n"),
+        ("MaxUnpool", "stride", "n"),
+    ],
+)
+def test_a_division_by_0_is_left_out(kind: str, parameter: str, idle: str) -> None:
+    condition = sympy.Ne(sympy.Symbol(idle, integer=True), 1)
+    assert condition in dc.invert(kind, parameter).conditions
+
+
 def test_an_inverse_is_a_frozen_value() -> None:
     one, other = dc.invert("Conv", "stride"), dc.invert(dc.Conv, "stride")
     assert one == other

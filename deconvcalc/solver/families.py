@@ -674,15 +674,13 @@ def _same_reach(setting: _Setting, axis: _Axis) -> Iterator[Any]:
     """How wide a kernel is right for every n, its padding by `same` written out for one of them.
 
     v = ke - before - after decides; it is ke until there is padding, and the same from there on.
+    A kernel of 1 is always right.
     """
     import sympy
 
-    found = [run.v for run in setting.runs]
-    space = setting.space
-    if min(found) > effective_kernel(space.kernel_size.first, space.dilation.first):
-        yield sympy.Ge(axis.ke, min(found))
-    if max(found) < min([n - (m - 1) * axis.s for n, m in axis.pairs]):
-        yield sympy.Le(axis.ke, max(found))
+    widest = max([run.v for run in setting.runs])
+    if widest < min([n - (m - 1) * axis.s for n, m in axis.pairs]):
+        yield sympy.Le(axis.ke, widest)
 
 
 def _with_rest(setting: _Setting, letters: _Letters, axis: _Axis, p: Any) -> tuple[Any, Any, Any]:
