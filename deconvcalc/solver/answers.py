@@ -502,7 +502,7 @@ class Answers(Sequence[Answer]):
         """The answers in closed form: every answer is in exactly one family.
 
         A family is a relation between the parameters, with conditions, for a stride and a mode of
-        padding; see `Family`.
+        padding; see `Family`. For a target in n, the layers that refuse some n are in none.
 
         Raises:
             QueryError: the source is unknown; these are a slice, or another order, of answers;

@@ -566,13 +566,13 @@ def _shuffle(setting: _Setting) -> _Form:
 
 def _spread_form(setting: _Setting, letters: _Letters, axis: _Axis) -> _Form:
     """A transposed window: what its crops take away together, by the mode."""
+    import sympy
+
     mode = setting.mode
     p = _padding(setting, letters, axis) if mode.kind == "free" else 0
     extra: Any = _extra(setting, letters, axis) if mode.extra else None
 
     def total(ke: Any) -> Any:
-        import sympy
-
         if mode.kind == "free":
             return sympy.sympify(2 * p - extra)
         if mode.kind == "none":
@@ -583,13 +583,18 @@ def _spread_form(setting: _Setting, letters: _Letters, axis: _Axis) -> _Form:
     n, m = axis.pairs[-1]
     size = Spread(axis.span, axis.s, total(axis.span), 0).size(n)
     relation = _solved(size - m, axis, letters)
-    crop = total(axis.ke)
+    # By `same` the relation is that so much of the last step is kept, whatever the kernel.
+    kept = sympy.expand(m - Spread(0, axis.s, 0, 0).size(n))
+    crop = axis.ke - kept if mode.kind == "same" else total(axis.ke)
     apart = [_spread_apart(setting, axis, one, crop, extra) for one in setting.earlier]
     return _made(letters, relation, axis, apart)
 
 
 def _extra(setting: _Setting, letters: _Letters, axis: _Axis) -> Any:
-    """The output_padding of a mode, with its conditions."""
+    """The output_padding of a mode, with its conditions.
+
+    By `same` an even kernel needs at least 1. That follows: m is above (n - 1)*s.
+    """
     import sympy
 
     space, mode = setting.space, setting.mode
@@ -601,8 +606,6 @@ def _extra(setting: _Setting, letters: _Letters, axis: _Axis) -> Any:
     else:
         extra = letters.choose("op", space.output_padding)
         letters.conditions.append(between(extra, 0, limit, below=True))
-    if mode.kind == "same":  # with 0 an even kernel builds, and fails when it runs
-        letters.conditions.append(sympy.Ge(extra + parity(axis.ke), 1))
     return extra
 
 
@@ -817,7 +820,7 @@ def _spread_apart(setting: _Setting, axis: _Axis, earlier: Mode, total: Any, ext
         return _above(total) if extra is None else sympy.true
     if earlier.kind == "same":
         kept = sympy.sympify(axis.ke) - total
-        return sympy.true if mode.kind == "none" else sympy.Ne(sympy.expand(kept), axis.s)
+        return sympy.true if mode.kind == "none" else sympy.Ne(axis.s, sympy.expand(kept))
     return sympy.Or(_above(total), outside(-total))
 
 

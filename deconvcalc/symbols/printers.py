@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from sympy.logic.boolalg import And, Or
 from sympy.printing.latex import LatexPrinter
 from sympy.printing.precedence import precedence
 from sympy.printing.str import StrPrinter
@@ -54,14 +55,15 @@ def _members(values: Any) -> str:
 
 def _joined(printer: Any, condition: Any, words: tuple[str, str], marks: Mapping[str, str]) -> str:
     """A condition of several, each of them printed; low <= term <= high as a chain."""
-    if condition.func.__name__ == "And" and (parts := _chain(condition)):
-        low, first, term, second, high = parts
+    if condition.func is And and (chain := _chain(condition)):
+        low, first, term, second, high = chain
         shown = [printer._print(part) for part in (low, term, high)]
         return f"{shown[0]} {marks[first]} {shown[1]} {marks[second]} {shown[2]}"
-    word = words[condition.func.__name__ == "Or"]
-    inner = sorted([printer._print(part) for part in condition.args])
-    mixed = any(part.is_Boolean and not part.is_Relational for part in condition.args)
-    return word.join([f"({part})" for part in inner] if mixed and word == words[1] else inner)
+    parts = []
+    for part in condition.args:
+        inner = printer._print(part)
+        parts.append(f"({inner})" if part.is_Boolean and part.func in (And, Or) else inner)
+    return words[condition.func is Or].join(sorted(parts))
 
 
 class Text(StrPrinter):  # type: ignore[misc]  # sympy is untyped here
