@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from deconvcalc.algebra import Size, ceil_div, certain, equal, scaled_floor, smax, smin
+from deconvcalc.algebra import Size, ceil_div, certain, scaled_floor, smax, smin
 from deconvcalc.values import Value
 
 if TYPE_CHECKING:
@@ -95,15 +95,18 @@ def _room_to_pad(n: Size, before: int, after: int, fill: str) -> Iterator[tuple[
     one element short of the other end. A constant, and a circle, fill after the crop, which must
     find its elements in the input; a reflection and a repeated end may put them back first.
     """
+    alike = before == after
+    if alike and fill == "constant":
+        return
     least, most = smin(before, after), smax(before, after)
-    alike = (least >= 0, most <= 0, equal(before, after))
-    # Where a side is a symbol and nobody can say, the rule is named: it holds for alike sides too.
-    if fill == "constant" and not any(certain(one) is True for one in alike):
+    # Where a side is a symbol and nobody can say, the rule is named; it does no harm.
+    plain = alike or certain(least >= 0) is True or certain(most <= 0) is True
+    if fill == "constant" and not plain:
         yield "the crop lies inside the input", n + least
     if fill == "reflect":
         yield "the input is longer than each padded side", n - most - 1
     if fill == "circular":
-        left = n + smin(least, 0)
+        left = n + smin(least, 0)  # after the crop
         yield "what is not cropped is as long as each padded side", left - most
 
 
