@@ -61,8 +61,6 @@ class Family:
         op: the operation.
         dialect: the dialect whose parameters the letters are.
         mode: the mode of padding, as the framework names it.
-        fixed: what is a number throughout, by letter, such as {"s": 2}; where several groups of
-            axes have parameters of their own, a letter has the index of the first axis: "s_0".
         count: how many answers there are within the bounds.
     """
 
@@ -110,7 +108,11 @@ class Family:
 
     @property
     def fixed(self) -> dict[str, int]:
-        """What is a number throughout, by letter."""
+        """What is a number throughout, by letter, such as {"s": 2}.
+
+        Where groups of axes have parameters of their own, a letter has the index of the first axis
+        of its group: "s_0".
+        """
         return {name: number for form in self._forms for name, number in form.fixed.items()}
 
     @property
