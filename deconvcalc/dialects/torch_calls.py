@@ -159,6 +159,7 @@ def _lp_pool(given: Given) -> Layer:
 
 
 def _max_unpool(given: Given) -> Layer:
+    # PyTorch checks nothing here; but the indices come from a pool with this window, which does.
     return MaxUnpool(**_pool_window(given, single=False))
 
 
