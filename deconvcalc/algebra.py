@@ -106,6 +106,8 @@ def equal(a: Size, b: Size) -> Any:
 
 def scaled_floor(n: Size, scale: float) -> Size:
     """floor(n * scale), the product rounded to float64 before the floor, as torch computes it."""
+    if _is_map(n):
+        return n.scaled(scale)
     if is_array(n):
         numpy = sys.modules["numpy"]
         if n.dtype == object:  # Python's ints, of any size

@@ -13,10 +13,19 @@ from math import gcd
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from deconvcalc.errors import DeconvcalcError
+from deconvcalc.sizemap.exact import (
+    WORK_LIMIT,
+    Chain,
+    Shape,
+    UndecidedError,
+    chunks,
+    exact,
+    up_to,
+)
 from deconvcalc.values import Value, integer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from deconvcalc.sizemap import Progression, SizeMap
     from deconvcalc.sizemap.exact import ExactMap
@@ -463,8 +472,12 @@ class Sizes(Value):
     combine sets by `|`, `&`, `-` and `~`, the complement within n >= 1. Equal sets are equal and
     print alike, however they were made.
 
+    What is found of maps with a float scale is known up to a horizon only. Such a set holds its
+    members up to there and says so; what is made of several sets is known as far as all of them.
+
     Attributes:
         start: the least n from which on `n % modulus` alone decides; after a finite set's last.
+        horizon: the greatest n that the set is known at, or None where it is known at all of them.
 
     >>> print(Sizes.congruent(1, 2) | Sizes.of(2, 6))
     n odd, or n in {2, 6}
@@ -474,18 +487,23 @@ class Sizes(Value):
     (96, 128)
     """
 
-    __slots__ = ("_head", "_tail", "start")
-    _fields = ("_head", "start", "_tail")
+    __slots__ = ("_head", "_tail", "horizon", "start")
+    _fields = ("_head", "start", "_tail", "horizon")
     _head: tuple[_Piece, ...]
     _tail: _Classes
     start: int
+    horizon: int | None
 
     def __init__(self) -> None:
         raise TypeError("make a set with Sizes.all, none, of, congruent, between or periodic")
 
     @classmethod
-    def _made(cls, steps: _Steps) -> Sizes:
-        """The set that these steps tell, in its one form."""
+    def _made(cls, steps: _Steps, horizon: int | None = None) -> Sizes:
+        """The set that these steps tell, up to a horizon if there is one, in its one form."""
+        if horizon is not None:
+            steps = _joined(
+                [*[step for step in steps if step[0] <= horizon], (horizon + 1, _EMPTY)]
+            )
         tail, start = steps[-1][1], 1
         for place in range(len(steps) - 2, -1, -1):
             low, classes = steps[place]
@@ -496,7 +514,23 @@ class Sizes(Value):
         before = [step for step in steps if step[0] < start]
         made = cls.__new__(cls)
         made._set(_head=_head([*before, (start, _EMPTY)]), start=start, _tail=tail)
+        made._set(horizon=horizon)
         return made
+
+    def up_to(self, horizon: int) -> Sizes:
+        """What is known of the set if it is known up to a horizon only.
+
+        Raises:
+            DeconvcalcError: the horizon is below 0.
+            TypeError: it is no int.
+
+        >>> print(Sizes.congruent(0, 4).up_to(100))
+        n ≡ 0 (mod 4), n ≥ 4 (known for n ≤ 100)
+        """
+        end = _number("horizon", horizon)
+        if end < 0:
+            raise DeconvcalcError(f"a horizon is at least 0, not {end}", rule="horizon")
+        return self._made(self._steps(), _nearer(self.horizon, end))
 
     def _steps(self) -> _Steps:
         return _joined([*_piecewise(self._head), (self.start, self._tail)])
@@ -649,6 +683,10 @@ class Sizes(Value):
 
     def __contains__(self, n: object) -> bool:
         size = _number("a size", n)
+        if self.horizon is not None and size > self.horizon:
+            raise UndecidedError(
+                f"{self}: whether {size} is a member is not known", size=size, rule="horizon"
+            )
         if size >= self.start:
             return size in self._tail
         place = self._place(size)
@@ -660,6 +698,8 @@ class Sizes(Value):
 
     def nearest(self, n: int) -> tuple[int | None, int | None]:
         """The nearest members at n or below, and at n or above; None where there is none.
+
+        With a horizon, none up to it.
 
         >>> (Sizes.congruent(0, 4) | Sizes.of(6)).nearest(6), Sizes.between(3).nearest(1)
         ((6, 6), (None, 3))
@@ -740,22 +780,26 @@ class Sizes(Value):
     # The algebra.
 
     def __invert__(self) -> Sizes:
-        return self._made(_flipped(self._steps()))
+        return self._made(_flipped(self._steps()), self.horizon)
 
     def __and__(self, other: Sizes) -> Sizes:
         if not isinstance(other, Sizes):
             return NotImplemented
-        return self._made(_meet(self._steps(), other._steps()))
+        return self._made(_meet(self._steps(), other._steps()), self._both_known(other))
 
     def __or__(self, other: Sizes) -> Sizes:
         if not isinstance(other, Sizes):
             return NotImplemented
-        return self._made(_flipped(_meet(_flipped(self._steps()), _flipped(other._steps()))))
+        neither = _meet(_flipped(self._steps()), _flipped(other._steps()))
+        return self._made(_flipped(neither), self._both_known(other))
 
     def __sub__(self, other: Sizes) -> Sizes:
         if not isinstance(other, Sizes):
             return NotImplemented
-        return self._made(_meet(self._steps(), _flipped(other._steps())))
+        return self._made(_meet(self._steps(), _flipped(other._steps())), self._both_known(other))
+
+    def _both_known(self, other: Sizes) -> int | None:
+        return _nearer(self.horizon, other.horizon)
 
     def __le__(self, other: Sizes) -> bool:
         if not isinstance(other, Sizes):
@@ -773,6 +817,8 @@ class Sizes(Value):
         return _text(self)
 
     def __repr__(self) -> str:
+        if self.horizon is not None:
+            return f"{self._made(self._steps())!r}.up_to({self.horizon})"
         least, greatest = self.least, self.greatest
         if least is None:
             return "Sizes.none()"
@@ -795,7 +841,7 @@ class Sizes(Value):
         """The set as JSON takes it: plain ints, lists and dicts.
 
         `residues` hold from `start` on; `head` lists what is before. Where nearly all residues are
-        members, `residues_but` lists those that are not.
+        members, `residues_but` lists those that are not. A `horizon` is told where there is one.
 
         >>> (Sizes.congruent(1, 2) | Sizes.of(2)).to_record()  # doctest: +NORMALIZE_WHITESPACE
         {'modulus': 2, 'residues': [1], 'start': 3,
@@ -805,7 +851,8 @@ class Sizes(Value):
             {**_classes_record(classes), "first": first, "last": last}
             for first, last, classes in self._head
         ]
-        return {**_classes_record(self._tail), "start": self.start, "head": head}
+        known = {} if self.horizon is None else {"horizon": self.horizon}
+        return {**_classes_record(self._tail), "start": self.start, "head": head, **known}
 
     @classmethod
     def from_record(cls, record: Any) -> Sizes:
@@ -829,7 +876,8 @@ class Sizes(Value):
         lows = [1, *[n for first, last, _ in head for n in (first, last + 1)], start]
         if lows != sorted(lows) or any(first > last for first, last, _ in head):
             raise DeconvcalcError("a set's record has pieces out of order", rule="record")
-        return cls._made(_joined([*_piecewise(head), (start, tail)]))
+        made = cls._made(_joined([*_piecewise(head), (start, tail)]))
+        return made.up_to(record["horizon"]) if "horizon" in record else made
 
     def to_sympy(self) -> Any:
         """The same set in sympy: Ranges, a FiniteSet, their union.
@@ -881,6 +929,11 @@ class Sizes(Value):
             return f'{name} = torch.export.Dim("{name}", {ends})'
         tail = f" - {-offset}" if offset else ""
         return f'{name} = {step} * torch.export.Dim("_{name}", {ends}){tail}'
+
+
+def _nearer(one: int | None, other: int | None) -> int | None:
+    """The smaller of two horizons."""
+    return min([horizon for horizon in (one, other) if horizon is not None], default=None)
 
 
 def _number(name: str, value: Any) -> int:
@@ -949,6 +1002,8 @@ _MOST_WEIGHED = 256
 
 
 def _text(sizes: Sizes) -> str:
+    if sizes.horizon is not None:
+        return f"{_text(_continued(sizes))} (known for n ≤ {sizes.horizon})"
     if not sizes:
         return "no n"
     if sizes.is_finite:
@@ -958,6 +1013,17 @@ def _text(sizes: Sizes) -> str:
     if missing:
         main += f"{',' if ', ' in main else ''} except {_excepted(missing)}"
     return f"{main}, or {_finite(extra)}" if extra else main
+
+
+def _continued(sizes: Sizes) -> Sizes:
+    """A set without its horizon: what its last piece says up to there goes on for ever."""
+    steps = [*_piecewise(sizes._head), (sizes.start, sizes._tail)]
+    if sizes._head and sizes.horizon is not None:
+        first, last, classes = sizes._head[-1]
+        goes_on = (classes.next(last + 1) or 0) > sizes.horizon
+        if goes_on and classes.count(first, last) > 2:
+            steps = [*_piecewise(sizes._head[:-1]), (first, classes)]
+    return Sizes._made(_joined(steps))
 
 
 def _told(sizes: Sizes) -> tuple[int, Sizes, Sizes]:
@@ -1073,22 +1139,25 @@ def _list(pieces: Sequence[_Piece]) -> str:
 
 
 def accepted(size_map: ExactMap | SizeMap) -> Sizes:
-    """The inputs that a map takes.
+    """The inputs that a map takes; known up to its horizon where it has one.
 
     Raises:
         UndecidedError: past the work limit of maps.
         LimitError: past that of sets.
 
-    >>> from deconvcalc import Conv, PixelUnshuffle, compose
+    >>> from deconvcalc import Conv, PixelUnshuffle, Upsample, compose
     >>> print(accepted(compose([PixelUnshuffle(32), Conv(1)])))
     n ≡ 0 (mod 32), n ≥ 32
+    >>> print(accepted(compose([Upsample(0.29)])))
+    n ≥ 4 (known for n ≤ 1048576)
     """
-    from deconvcalc.sizemap.exact import exact
-
     one = exact(size_map)
     shape = one.shape
-    end = None if not shape.finite else shape.start
-    return _where(lambda sizes: one.values(sizes)[1], shape.low, shape.start, shape.period, end)
+    if isinstance(one, Chain) and all(floor.modulus == 1 for floor in one.floors[1:]):
+        high = shape.start - 1 if shape.finite else None
+        known = Sizes._span(_Classes(one.floors[0].modulus, [0]), shape.low, high)
+        return known if one.horizon is None else known.up_to(one.horizon)
+    return _where(lambda sizes: one.values(sizes)[1], one, shape)
 
 
 def agreement(one: ExactMap | SizeMap, other: Any) -> Sizes:
@@ -1107,21 +1176,19 @@ def agreement(one: ExactMap | SizeMap, other: Any) -> Sizes:
     >>> print(agreement(down_and_up, compose([Pad(0)])))
     n ≡ 0 (mod 4), n ≥ 4
     """
-    from deconvcalc.sizemap.exact import exact
-
     difference = exact(one) - exact(other)
     shape = difference.shape
-    start, end = shape.start, shape.start if shape.finite else None
     if shape.rise:  # from some n on they lie apart
         low, high = difference.window()
         behind = -low if shape.rise > 0 else high
-        end = start + (max(-(-behind // abs(shape.rise)), 0) + 1) * shape.period
+        turns = max(-(-behind // abs(shape.rise)), 0) + 1
+        shape = Shape(shape.low, shape.start + turns * shape.period, 1, 0, finite=True)
 
     def holds(sizes: Any) -> Any:
         values, taken = difference.values(sizes)
         return taken & (values == 0).astype(bool)
 
-    return _where(holds, shape.low, start if end is None else end, shape.period, end)
+    return _where(holds, difference, shape)
 
 
 def preimage(size_map: ExactMap | SizeMap, size: int) -> Sizes:
@@ -1135,40 +1202,84 @@ def preimage(size_map: ExactMap | SizeMap, size: int) -> Sizes:
     >>> print(preimage(compose([Conv(3, stride=2, padding=1)] * 2), 7))
     25..28
     """
-    return agreement(size_map, size)
+    one = exact(size_map)
+    span = one.span(_number("a size", size))
+    if span is None:
+        return agreement(one, size)
+    if isinstance(one, Chain) and span[1] - span[0] > WORK_LIMIT:
+        return accepted(one) & Sizes.between(span[0], span[1] - 1)
+    return _where(lambda sizes: one.values(sizes)[1], one, Shape(*span, 1, 0, finite=True))
 
 
-def _where(holds: Any, low: int, start: int, period: int, end: int | None) -> Sizes:
-    """The n at which something holds: one by one up to start, then by what repeats.
-
-    `end` is where nothing holds any more, or None.
-    """
+def _where(holds: Callable[[Any], Any], size_map: ExactMap, shape: Shape) -> Sizes:
+    """The n at which something holds: one by one up to the start, then by what repeats."""
     import numpy as np
 
-    from deconvcalc.sizemap.exact import chunks
+    start, period = shape.start, shape.period
+    steps = _steps_of(shape.low, _marks(holds, shape.low, up_to(start, size_map)))
+    if not shape.finite:
+        marks = _marks(holds, start, up_to(start + period, size_map))
+        negated = 2 * int(marks.sum()) > period
+        places = np.flatnonzero(marks != negated)
+        if places.size > MOST_CLASSES:
+            raise _too_many_classes(places.size)
+        residues = [(start + place) % period for place in places.tolist()]
+        steps.append((start, _Classes(period, residues, negated)))
+    return Sizes._made(_joined(steps), size_map.horizon)
 
-    head: list[int] = []
-    for sizes in chunks(low, start):
-        head += [int(n) for n in sizes[holds(sizes)]]
-    found = _of_many(head)
-    if end is not None:
-        return found
-    begun = start + (1 - start) % period  # the first n from start on that is 1 modulo the period
-    mask = np.concatenate([holds(sizes) for sizes in chunks(begun, begun + period)])
-    return found | (Sizes.periodic([], [bool(one) for one in mask]) & Sizes.between(start))
+
+def _marks(holds: Callable[[Any], Any], low: int, end: int) -> Any:
+    """Where something holds from low up to before `end`, as an array of bools."""
+    import numpy as np
+
+    found = [np.zeros(0, dtype=bool), *[holds(sizes) for sizes in chunks(low, end)]]
+    return np.concatenate(found)
 
 
-def _of_many(members: list[int]) -> Sizes:
-    """Ascending numbers, neighbours as ranges."""
-    found = Sizes.none()
-    spans: list[list[int]] = []
-    for n in members:
-        if spans and n == spans[-1][1] + 1:
-            spans[-1][1] = n
-        else:
-            spans.append([n, n])
-    if len(spans) == len(members):
-        return Sizes.of(*members)
-    for low, high in spans:
-        found |= Sizes.between(low, high)
-    return found
+_MANY_RUNS = 1_000
+"""From so many runs on, it is worth a look whether they repeat."""
+
+_LIKELY_PERIOD = 4_096
+
+
+def _steps_of(low: int, marks: Any) -> _Steps:
+    """Marks as steps, the first mark being at `low`. Where they repeat, a step may be long."""
+    import numpy as np
+
+    steps: _Steps = [(1, _EMPTY)]
+    if np.count_nonzero(marks[1:] != marks[:-1]) > _MANY_RUNS:
+        period = _likely_period(marks)
+        breaks = np.flatnonzero(marks[period:] != marks[:-period]).tolist()
+        begun = 0
+        for at in [*breaks, len(marks) - period]:
+            begun = max(begun, steps[-1][0] - low)
+            if at - begun >= 2 * period:  # from here to at + period - 1 the marks repeat
+                first, end = low + begun, low + at + period
+                places = np.flatnonzero(marks[begun : begun + period])
+                classes = _Classes(period, ((first + places) % period).tolist())
+                steps += [*_spans(low, marks, steps[-1][0] - low, begun), (first, classes)]
+                steps.append((end, _EMPTY))
+            begun = at + 1
+    return _joined([*steps, *_spans(low, marks, max(steps[-1][0] - low, 0), len(marks))])
+
+
+def _spans(low: int, marks: Any, begin: int, end: int) -> Iterator[tuple[int, _Classes]]:
+    """The marks at some places, run by run."""
+    import numpy as np
+
+    begin = max(begin, 0)
+    own = np.concatenate([[False], marks[begin:end], [False]])
+    places = np.flatnonzero(own[1:] != own[:-1]).tolist()
+    for first, past in zip(places[::2], places[1::2], strict=True):
+        yield low + begin + first, _FULL
+        yield low + begin + past, _EMPTY
+
+
+def _likely_period(marks: Any) -> int:
+    """The distance at which the last marks are most like each other."""
+    import numpy as np
+
+    most = max(min(_LIKELY_PERIOD, len(marks) // 4), 2)
+    last = marks[-4 * most :]
+    apart = [np.count_nonzero(last[by:] != last[:-by]) / (len(last) - by) for by in range(1, most)]
+    return 1 + int(np.argmin(apart))

@@ -345,7 +345,8 @@ class Layer(Value):
             A `SizeMap`; a tuple of them where the axes differ.
 
         Raises:
-            DeconvcalcError: a formula is no single floor (a float scale, a rule that depends on n).
+            DeconvcalcError: a formula is no single floor (a float scale, a slice with ends that
+                depend on n); `compose([layer])` gives its exact map.
 
         >>> from deconvcalc import ConvTranspose
         >>> print(ConvTranspose(6, stride=2).size_map())

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from deconvcalc.errors import LayerError
-from deconvcalc.sizemap.exact import chain
+from deconvcalc.errors import DeconvcalcError, LayerError
+from deconvcalc.sizemap import SizeMap
+from deconvcalc.sizemap.exact import ExactMap, chain, exact
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,23 +21,26 @@ def compose(layers: Iterable[Layer]) -> Any:
     """The exact map of layers, first to last, for every n, with what they refuse.
 
     Returns:
-        An `ExactMap`; a tuple of one per axis where the axes of a layer differ.
+        An `ExactMap`; a tuple of one per axis where the axes of a layer differ. A float scale
+        gives it a `horizon`: it is known for the n up to that.
 
     Raises:
         LayerError: no layers, or layers of different numbers of axes.
-        DeconvcalcError: a layer without an exact map of one axis (a float scale, coupled axes).
+        DeconvcalcError: a layer without an exact map of one axis (coupled axes).
 
-    >>> from deconvcalc import Conv, ConvTranspose
+    >>> from deconvcalc import Conv, ConvTranspose, Upsample
     >>> print(compose([Conv(3, stride=2, padding=1), ConvTranspose(2, stride=2)]))
     2*floor((n + 1)/2)
+    >>> print(compose([Upsample(0.29), ConvTranspose(2, stride=2)]))
+    2*floor(n*0.29), n <= 1048576
     """
     stack = list(layers)
     if not stack:
         raise LayerError("there are no layers to put one after the other", rule="layers")
-    maps = [layer.size_map() for layer in stack]
+    maps = [_maps_of(layer) for layer in stack]
     counts = {len(one) for one in maps if isinstance(one, tuple)}
     if not counts:
-        return chain(maps)
+        return _in_turn(maps)
     if len(counts) > 1:
         raise LayerError(
             f"layers of {' and '.join(map(str, sorted(counts)))} axes cannot follow each other",
@@ -44,7 +49,30 @@ def compose(layers: Iterable[Layer]) -> Any:
         )
     return tuple(
         [
-            chain([one[axis] if isinstance(one, tuple) else one for one in maps])
+            _in_turn([one[axis] if isinstance(one, tuple) else one for one in maps])
             for axis in range(counts.pop())
         ]
     )
+
+
+def _maps_of(layer: Layer) -> Any:
+    """The exact map of a layer: of one floor where it is one; a tuple where the axes differ."""
+    try:
+        return layer.size_map()
+    except DeconvcalcError:
+        if layer.couples:
+            raise
+    maps = tuple([formula.on(exact(SizeMap.identity())) for formula in layer._formulas])
+    return maps[0] if len(maps) == 1 else maps
+
+
+def _in_turn(maps: list[SizeMap | ExactMap]) -> ExactMap:
+    """Maps one after the other, those of one floor together."""
+    made: ExactMap | None = None
+    for _, some in groupby(maps, lambda one: isinstance(one, SizeMap)):
+        group = [*some]
+        floors = [one for one in group if isinstance(one, SizeMap)]
+        for one in [chain(floors)] if floors else group:
+            made = exact(one) if made is None else made.then(one)
+    assert made is not None
+    return made

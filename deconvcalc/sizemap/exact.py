@@ -3,29 +3,53 @@
 From some n on, such a map repeats: f(n + period) = f(n) + rise, and what it refuses repeats too. So
 a question about all n is decided by the n up to start + period. Chains are kept as they are, with
 neighbouring floors merged; values are computed where a decision needs them, in chunks, up to a
-stated limit.
+stated limit. A float scale is the exception: the product is rounded, so it does not repeat, and
+decisions about it are for the n up to a horizon.
 """
 
 from __future__ import annotations
 
+import re
+from bisect import bisect_right
 from math import gcd, lcm
 from typing import TYPE_CHECKING, Any
 
-from deconvcalc.algebra import is_array
+from deconvcalc.algebra import is_array, scaled_floor
 from deconvcalc.errors import DeconvcalcError, SizeError
 from deconvcalc.sizemap.arrays import narrow, refuse_some, whole_array
 from deconvcalc.sizemap.floors import SizeMap
 from deconvcalc.values import Value, integer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
+    from typing import TypeGuard
 
     import numpy as np
 
-__all__ = ["WORK_LIMIT", "ExactMap", "Shape", "UndecidedError", "chain", "chunks", "exact"]
+__all__ = [
+    "HORIZON",
+    "WORK_LIMIT",
+    "ExactMap",
+    "Shape",
+    "UndecidedError",
+    "chain",
+    "chunks",
+    "exact",
+    "up_to",
+]
 
 WORK_LIMIT = 2**22
 """How many n a decision may look at."""
+
+HORIZON = 2**20
+"""Up to this n a float scale that does not repeat is known.
+
+It is longer than any axis of an image and 20 seconds of sound, and to look at all of it takes
+milliseconds. A scale such as 0.5 or 1.5, whose products float64 holds, is one floor much further.
+"""
+
+ROUNDED = 2**53
+"""Beyond it float64 skips integers."""
 
 CHUNK = 2**16
 SAFE = 2**62
@@ -58,11 +82,28 @@ class ExactMap:
 
     `+`, `-`, `*` with an int, `//` and `%` by an int, `minimum` and `maximum` make new maps; so a
     formula that is written in these operators runs on maps.
+
+    Attributes:
+        horizon: the greatest n that the map is known at, or None where it is known at all of them.
+            Only float scales have one. Decisions hold up to it, and beyond it there is no value.
+        repeats: whether the map repeats, as `shape` says; with a horizon, as if there were none.
+        rises: whether it is known never to fall.
     """
 
-    __slots__ = ("_shape",)
+    __slots__ = ("_shape", "horizon", "repeats", "rises")
     is_exact_map = True
     _shape: Shape
+    horizon: int | None
+    repeats: bool
+    rises: bool
+
+    def _made_of(self, *parts: ExactMap) -> None:
+        """Known as far as all of its parts are, and like all of them."""
+        self.horizon = min(
+            [h for h in [part.horizon for part in parts] if h is not None], default=None
+        )
+        self.repeats = all(part.repeats for part in parts)
+        self.rises = all(part.rises for part in parts)
 
     # Values.
 
@@ -79,7 +120,9 @@ class ExactMap:
         try:
             return self._shape
         except AttributeError:
-            self._shape = self._make_shape()
+            end = (self.horizon or 0) + 1
+            made = self._make_shape() if self.repeats else Shape(1, end, 1, 0, finite=True)
+            self._shape = made
             return self._shape
 
     def __call__(self, n: Any) -> Any:
@@ -89,6 +132,7 @@ class ExactMap:
             SizeError: the map refuses n; in an array it names the count and the first index. A
                 value that leaves int64 is refused too.
             TypeError: n is no int.
+            UndecidedError: n lies beyond the horizon.
         """
         import numpy as np
 
@@ -96,7 +140,7 @@ class ExactMap:
             sizes, (values, taken) = whole_array(n), self._of_array(n)
             refuse_some(self, sizes, ~taken, "the size is in its domain")
             return narrow(self, sizes, values)
-        number = _whole(n)
+        number = self._known(n)
         values, taken = self.values(np.array([number], dtype=object))
         if number < 1 or not taken[0]:
             raise SizeError(f"{self} refuses {number}", size=number, rule="domain")
@@ -107,57 +151,102 @@ class ExactMap:
 
         Raises:
             TypeError: n is no int.
+            UndecidedError: n lies beyond the horizon.
         """
         import numpy as np
 
         if is_array(n) and integer(n) is None:
             return self._of_array(n)[1]
-        n = _whole(n)
+        n = self._known(n)
         return n >= 1 and bool(self.values(np.array([n], dtype=object))[1][0])
 
     def _of_array(self, n: Any) -> tuple[np.ndarray, np.ndarray]:
         """The values for a user's array, exact, and where they are accepted."""
         sizes = whole_array(n)
+        if sizes.size:
+            self._known(int(sizes.max()))
         large = sizes.size and int(sizes.max()) >= SAFE
         values, taken = self.values(sizes.astype(object if large else "int64"))
         return values, taken & (sizes >= 1)
+
+    def _known(self, n: Any) -> int:
+        number = _whole(n)
+        if self.horizon is not None and number > self.horizon:
+            raise UndecidedError(
+                f"{self}: nothing is known of n = {number}",
+                size=number,
+                rule="horizon",
+                hint="A float scale has a horizon: layer.output_size gives single sizes beyond it.",
+            )
+        return number
+
+    # As text.
+
+    def _text(self) -> str:
+        raise NotImplementedError
+
+    def __str__(self) -> str:
+        return self._text() + ("" if self.horizon is None else f", n <= {self.horizon}")
+
+    __repr__ = __str__
 
     # The algebra.
 
     def then(self, other: ExactMap | SizeMap) -> ExactMap:
         """First this map, then another."""
-        after = exact(other)
-        if isinstance(self, Chain) and isinstance(after, Chain):
-            return chain([*self.floors, *after.floors])
-        return _Composed(after, self)
+        made, after = self, exact(other)
+        for stage in after.stages if isinstance(after, _Composed) else (after,):
+            made = _one_more(made, stage)
+        return made
+
+    def scaled(self, scale: float) -> ExactMap:
+        """floor(f * scale), the product rounded to float64 before the floor, as PyTorch does it.
+
+        >>> from deconvcalc.sizemap import SizeMap
+        >>> exact(SizeMap()).scaled(0.29), exact(SizeMap()).scaled(1.5).horizon == 2**53 // 3
+        (floor(n*0.29), n <= 1048576, True)
+        """
+        numerator, denominator = scale.as_integer_ratio()
+        exactly = ROUNDED // numerator
+        if exactly < HORIZON:
+            return self.then(_FloatScale(scale))
+        return self.then(chain([SizeMap(numerator, 0, denominator)], exactly))
+
+    def where(self, slack: Any, modulus: int = 1) -> ExactMap:
+        """This map where `slack`, a map or an int, is at least 0 and `modulus` divides n."""
+        own = chain([SizeMap(modulus=modulus)]).then(self) if modulus > 1 else self
+        other = exact(slack)
+        if _is_floor(own) and _is_floor(other):
+            return chain([own.floors[0].where(other.floors[0])], own.horizon)
+        return _Where(own, other)
 
     def __add__(self, other: Any) -> ExactMap:
         number = integer(other)
         if number is not None:
-            return _Scaled(self, 1, number, 1)
+            return _affine(self, 1, number, 1)
         return _Combined("+", self, exact(other))
 
     __radd__ = __add__
 
     def __neg__(self) -> ExactMap:
-        return _Scaled(self, -1, 0, 1)
+        return _affine(self, -1, 0, 1)
 
     def __sub__(self, other: Any) -> ExactMap:
         number = integer(other)
         return self + (-exact(other) if number is None else -number)
 
     def __rsub__(self, other: Any) -> ExactMap:
-        return _Scaled(self, -1, 0, 1).__add__(other)
+        return (-self).__add__(other)
 
     def __mul__(self, factor: int) -> ExactMap:
-        return _Scaled(self, _whole(factor), 0, 1)
+        return _affine(self, _whole(factor), 0, 1)
 
     __rmul__ = __mul__
 
     def __floordiv__(self, divisor: int) -> ExactMap:
         if _whole(divisor) < 1:
             raise DeconvcalcError(f"a map is divided by at least 1, not by {divisor}")
-        return _Scaled(self, 1, 0, _whole(divisor))
+        return _affine(self, 1, 0, _whole(divisor))
 
     def __mod__(self, divisor: int) -> ExactMap:
         return self - (self // divisor) * divisor
@@ -172,8 +261,23 @@ class ExactMap:
 
     # Decisions.
 
+    def span(self, value: int) -> tuple[int, int] | None:
+        """Where a map that never falls has a value, accepted or not: the first n, and the one past.
+
+        None where that is for ever, or no quick way is known.
+        """
+        if not self.rises or self.horizon is None:
+            return None
+        first, end = [
+            _first_above(self, limit, self.horizon) or self.horizon + 1
+            for limit in (value - 1, value)
+        ]
+        return first, end
+
     def first_difference(self, other: Any) -> int | None:
         """The least n at which two maps differ, in value or in what they refuse; None if nowhere.
+
+        With a horizon, nowhere up to the smaller one of the two.
 
         Raises:
             UndecidedError: past the work limit.
@@ -181,17 +285,23 @@ class ExactMap:
         return next(_differences(self, exact(other)), None)
 
     def is_same(self, other: Any) -> bool | None:
-        """Whether two maps are one: True, False, or None where the work limit stops it."""
+        """Whether two maps are one: True, False, or None where the work limit stops it.
+
+        With a horizon, whether they are one up to the smaller one of the two.
+        """
         try:
             return self.first_difference(other) is None
         except UndecidedError:
             return None
 
     def is_identity(self) -> bool | None:
-        """Whether every n that is accepted comes out as it went in; None where undecided."""
+        """Whether every n that is accepted comes out as it went in; None where undecided.
+
+        With a horizon, every n up to it.
+        """
         shape = self.shape
         try:
-            for sizes in chunks(shape.low, shape.start + shape.period):
+            for sizes in chunks(shape.low, up_to(shape.start + shape.period, self)):
                 values, taken = self.values(sizes)
                 if (values[taken] != sizes[taken]).any():
                     return False
@@ -223,7 +333,13 @@ class ExactMap:
 
     @property
     def slope(self) -> tuple[int, int]:
-        """The rise in the long run, as a fraction in lowest terms."""
+        """The rise in the long run, as a fraction in lowest terms.
+
+        Raises:
+            UndecidedError: a float scale does not repeat.
+        """
+        if not self.repeats:
+            raise UndecidedError(f"{self} does not repeat: it has no slope", rule="horizon")
         rise, period = self.shape.rise, self.shape.period
         common = gcd(rise, period) or 1
         return rise // common, period // common
@@ -253,8 +369,9 @@ class Chain(ExactMap):
 
     __slots__ = ("floors",)
 
-    def __init__(self, floors: tuple[SizeMap, ...]) -> None:
-        self.floors = floors
+    def __init__(self, floors: tuple[SizeMap, ...], horizon: int | None = None) -> None:
+        self.floors, self.horizon = floors, horizon
+        self.repeats = self.rises = True
 
     def values(self, sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The values for an array of n, and where they are accepted."""
@@ -270,6 +387,13 @@ class Chain(ExactMap):
                 taken &= (values % floor.modulus == 0).astype(bool)
             values = (values * floor.slope + floor.offset) // floor.divisor
         return values, taken
+
+    def span(self, value: int) -> tuple[int, int] | None:
+        """Where the chain has a value, accepted or not: the first n, and the one past the last."""
+        first, end = _reaches(self.floors, value), _reaches(self.floors, value + 1)
+        if first is None:
+            return 1, 1
+        return None if end is None else (max(first, 1), max(end, 1))
 
     def _make_shape(self) -> Shape:
         low, high = 1, None
@@ -292,23 +416,33 @@ class Chain(ExactMap):
             return Shape(low, max(high, low - 1) + 1, 1, 0, finite=True)
         return Shape(low, low, period, rise, finite=False)
 
-    def __str__(self) -> str:
+    def _text(self) -> str:
         text = "n"
         for floor in self.floors:
             text = _text(floor, text)
         return text
 
-    __repr__ = __str__
-
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Chain) and self.floors == other.floors
+        return (
+            isinstance(other, Chain)
+            and self.floors == other.floors
+            and self.horizon == other.horizon
+        )
 
     def __hash__(self) -> int:
-        return hash(self.floors)
+        return hash((self.floors, self.horizon))
 
 
-def chain(floors: Iterable[SizeMap]) -> Chain:
+def _is_floor(size_map: ExactMap) -> TypeGuard[Chain]:
+    return isinstance(size_map, Chain) and len(size_map.floors) == 1
+
+
+def chain(floors: Iterable[SizeMap], horizon: int | None = None) -> Chain:
     """Maps of one floor, one after the other, neighbours merged where they are one floor together.
+
+    Args:
+        floors: the maps, none of which falls.
+        horizon: the greatest n that the chain is known at, if there is one.
 
     Raises:
         DeconvcalcError: one of them falls.
@@ -320,7 +454,7 @@ def chain(floors: Iterable[SizeMap]) -> Chain:
         last = made.pop() if made else SizeMap.identity()
         both = merged(last, floor)
         made += [both] if both is not None else [last, floor]
-    return Chain(tuple(made) or (SizeMap.identity(),))
+    return Chain(tuple(made) or (SizeMap.identity(),), horizon)
 
 
 def merged(first: SizeMap, then: SizeMap) -> SizeMap | None:
@@ -366,13 +500,22 @@ def _reaches(floors: tuple[SizeMap, ...], value: int) -> int | None:
     return value
 
 
-def _text(floor: SizeMap, inner: str) -> str:
-    """A floor with something else put in for n."""
-    text = str(floor)
+def _text(outer: ExactMap | SizeMap, inner: str) -> str:
+    """A map with something else put in for n."""
+    text = outer._text() if isinstance(outer, ExactMap) else str(outer)
     if inner == "n" or text == "n":
         return inner if text == "n" else text
-    bare = inner.startswith("floor(") and _closes_last(inner)
-    return text.replace("n", inner if bare else f"({inner})")  # "floor" has no n of its own
+    if len(_N.findall(text)) > 1 or len(inner) > LONG:
+        return f"({text} after {inner})"
+    bare = _CALL.match(inner) and _closes_last(inner)
+    return _N.sub(inner if bare else f"({inner})", text)
+
+
+_N = re.compile(r"\bn\b")
+_CALL = re.compile(r"(floor|min|max)\(")
+
+LONG = 2_000
+"""Longer text is not put into other text."""
 
 
 def _closes_last(text: str) -> bool:
@@ -392,6 +535,8 @@ class _Scaled(ExactMap):
 
     def __init__(self, inner: ExactMap, slope: int, offset: int, divisor: int) -> None:
         self.inner, self.factor, self.offset, self.divisor = inner, slope, offset, divisor
+        self._made_of(inner)
+        self.rises = inner.rises and slope >= 0
 
     def values(self, sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The values for an array of n, and where they are accepted."""
@@ -411,11 +556,27 @@ class _Scaled(ExactMap):
             finite=shape.finite,
         )
 
-    def __str__(self) -> str:
-        text = str(SizeMap(self.factor, self.offset, self.divisor))
-        return text.replace("n", f"({self.inner})", 1)
+    def _text(self) -> str:
+        floor, inner = SizeMap(self.factor, self.offset, self.divisor), self.inner._text()
+        return _text(floor, inner) if self.factor else str(floor)
 
-    __repr__ = __str__
+
+def _affine(inner: ExactMap, slope: int, offset: int, divisor: int) -> ExactMap:
+    """floor((slope*f + offset) / divisor), with what f ends in where both are one floor."""
+    if isinstance(inner, _Scaled) and (inner.divisor == 1 or slope == 1):
+        offset = slope * inner.offset + offset * inner.divisor
+        slope, divisor = slope * inner.factor, inner.divisor * divisor
+        return _affine(inner.inner, slope, offset, divisor)
+    if isinstance(inner, Chain) and slope >= 0:
+        last = inner.floors[-1]
+        if last.divisor == 1 or slope == 1:
+            offset = slope * last.offset + offset * last.divisor
+            domain = (last.low, last.high, last.modulus)
+            floor = SizeMap(slope * last.slope, offset, last.divisor * divisor, *domain)
+            return Chain((*inner.floors[:-1], floor), inner.horizon)
+    if (slope, offset, divisor) == (1, 0, 1):
+        return inner
+    return _Scaled(inner, slope, offset, divisor)
 
 
 class _Combined(ExactMap):
@@ -425,6 +586,7 @@ class _Combined(ExactMap):
 
     def __init__(self, sign: str, one: ExactMap, other: ExactMap) -> None:
         self.sign, self.one, self.other = sign, one, other
+        self._made_of(one, other)
 
     def values(self, sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The values for an array of n, and where they are accepted."""
@@ -453,48 +615,171 @@ class _Combined(ExactMap):
         rise = min(rises) if self.sign == "min" else max(rises)
         return Shape(low, start, period, rise, finite=False)
 
-    def __str__(self) -> str:
+    def _text(self) -> str:
         if self.sign == "+":
-            return f"{self.one} + {self.other}".replace("+ -", "- ")
-        return f"{self.sign}({self.one}, {self.other})"
-
-    __repr__ = __str__
+            return f"{self.one._text()} + {self.other._text()}".replace("+ -", "- ")
+        return f"{self.sign}({self.one._text()}, {self.other._text()})"
 
 
-class _Composed(ExactMap):
-    """A map after another."""
+class _Where(ExactMap):
+    """A map where another one is at least 0."""
 
-    __slots__ = ("first", "outer")
+    __slots__ = ("inner", "slack")
 
-    def __init__(self, outer: ExactMap, first: ExactMap) -> None:
-        self.outer, self.first = outer, first
+    def __init__(self, inner: ExactMap, slack: ExactMap) -> None:
+        self.inner, self.slack = inner, slack
+        self._made_of(inner, slack)
+        self.rises = inner.rises
 
     def values(self, sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The values for an array of n, and where they are accepted."""
-        between, here = self.first.values(sizes)
-        values, there = self.outer.values(between)
-        return values, here & there & (between >= 1).astype(bool)
+        values, here = self.inner.values(sizes)
+        slacks, there = self.slack.values(sizes)
+        return values, here & there & (slacks >= 0).astype(bool)
 
     def _make_shape(self) -> Shape:
-        first, outer = self.first.shape, self.outer.shape
-        if first.finite or first.rise == 0:
-            return Shape(first.low, first.start, first.period, 0, finite=first.finite)
-        least, most = self.first.window()
-        start = first.start
-        if first.rise < 0:  # from here on nothing is left that the outer map takes
-            turns = max(-((outer.low - 1 - most) // -first.rise), 0)
-            return Shape(first.low, start + turns * first.period, 1, 0, finite=True)
-        start += max(-((least - outer.start) // first.rise), 0) * first.period
-        if outer.finite:
-            return Shape(first.low, start, 1, 0, finite=True)
-        times = outer.period // gcd(outer.period, first.rise)
-        rise = outer.rise * (first.rise * times // outer.period)
-        return Shape(first.low, start, first.period * times, rise, finite=False)
+        one, slack = self.inner.shape, self.slack.shape
+        low, start = max(one.low, slack.low), max(one.start, slack.start)
+        if one.finite or slack.finite:
+            ends = [shape.start for shape in (one, slack) if shape.finite]
+            return Shape(low, min(ends), 1, 0, finite=True)
+        if slack.rise:
+            least, most = self.slack.window()
+            behind = -least if slack.rise > 0 else most + 1
+            turns = max(-(-behind // abs(slack.rise)), 0)
+            start = max(start, slack.start + turns * slack.period)
+            if slack.rise < 0:  # from here on it is below 0
+                return Shape(low, slack.start + turns * slack.period, 1, 0, finite=True)
+        period = lcm(one.period, slack.period)
+        return Shape(low, start, period, one.rise * (period // one.period), finite=False)
 
-    def __str__(self) -> str:
-        return f"({self.outer} after {self.first})"
+    def _text(self) -> str:
+        return self.inner._text()
 
-    __repr__ = __str__
+
+class _FloatScale(ExactMap):
+    """floor(n * scale), the product rounded to float64 first: nondecreasing, without a period."""
+
+    __slots__ = ("scale",)
+
+    def __init__(self, scale: float) -> None:
+        self.scale, self.horizon = scale, HORIZON
+        self.repeats, self.rises = False, True
+
+    def values(self, sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The values for an array of n, and where they are accepted."""
+        import numpy as np
+
+        values = scaled_floor(_roomy(sizes, int(self.scale) + 1), self.scale)
+        return values, np.ones(sizes.shape, dtype=bool)
+
+    def _text(self) -> str:
+        return f"floor(n*{self.scale})"
+
+
+class _Composed(ExactMap):
+    """Maps, one after the other."""
+
+    __slots__ = ("stages",)
+
+    def __init__(self, stages: tuple[ExactMap, ...], horizon: int | None = None) -> None:
+        self.stages = stages
+        self._made_of(*stages)
+        self.horizon = horizon
+
+    def values(self, sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The values for an array of n, and where they are accepted."""
+        values, taken = self.stages[0].values(sizes)
+        for stage in self.stages[1:]:
+            taken = taken & (values >= 1).astype(bool)
+            values, here = stage.values(values)
+            taken &= here
+        return values, taken
+
+    def _make_shape(self) -> Shape:
+        before = self.stages[0]
+        for place in range(1, len(self.stages)):
+            shape = _shape_after(self.stages[place], before)
+            before = _Composed(self.stages[: place + 1])
+            before._shape = shape
+        return shape
+
+    def _text(self) -> str:
+        text = "n"
+        for stage in self.stages:
+            floors: Sequence[ExactMap | SizeMap] = (
+                stage.floors if isinstance(stage, Chain) else (stage,)
+            )
+            for one in floors:
+                text = _text(one, text)
+        return text
+
+
+def _one_more(first: ExactMap, then: ExactMap) -> ExactMap:
+    """A map after another; neighbouring chains are one."""
+    horizon = _horizon_of(first, then)
+    stages = first.stages if isinstance(first, _Composed) else (first,)
+    last = stages[-1]
+    if isinstance(last, Chain) and isinstance(then, Chain):
+        joined = chain([*last.floors, *then.floors], _horizon_of(last, then))
+        return _Composed((*stages[:-1], joined), horizon) if stages[:-1] else joined
+    return _Composed((*stages, then), horizon)
+
+
+def _horizon_of(first: ExactMap, then: ExactMap) -> int | None:
+    """The greatest n up to which the first map is known and leads to where the other is known."""
+    limit = then.horizon
+    if limit is None:
+        return first.horizon
+    end = limit if first.horizon is None else min(limit, first.horizon)
+    if isinstance(first, Chain):
+        beyond = _reaches(first.floors, limit + 1)
+    else:
+        end = min(end, HORIZON)
+        beyond = _first_above(first, limit, end)
+    return end if beyond is None else max(min(end, beyond - 1), 0)
+
+
+def _first_above(size_map: ExactMap, limit: int, end: int) -> int | None:
+    """The least n up to an end whose value is above a limit; None where there is none."""
+    if size_map.rises:
+        found = 1 + bisect_right(range(1, end + 1), limit, key=lambda n: _at(size_map, n))
+        return found if found <= end else None
+    for sizes in chunks(1, end + 1):
+        above = sizes[(size_map.values(sizes)[0] > limit).astype(bool)]
+        if above.size:
+            return int(above[0])
+    return None
+
+
+def _at(size_map: ExactMap, n: int) -> int:
+    """The value at n, accepted or not."""
+    import numpy as np
+
+    return int(size_map.values(np.array([n], dtype=object))[0][0])
+
+
+def _shape_after(outer: ExactMap, before: ExactMap) -> Shape:
+    """How a map after another repeats, where both do."""
+    first, then = before.shape, outer.shape
+    if first.finite or first.rise == 0:
+        return Shape(first.low, first.start, first.period, 0, finite=first.finite)
+    least, most = before.window()
+    start = first.start
+    if first.rise < 0:  # from here on nothing is left that the outer map takes
+        turns = max(-((then.low - 1 - most) // -first.rise), 0)
+        return Shape(first.low, start + turns * first.period, 1, 0, finite=True)
+    start += max(-((least - then.start) // first.rise), 0) * first.period
+    if then.finite:
+        return Shape(first.low, start, 1, 0, finite=True)
+    times = then.period // gcd(then.period, first.rise)
+    rise = then.rise * (first.rise * times // then.period)
+    return Shape(first.low, start, first.period * times, rise, finite=False)
+
+
+def up_to(end: int, *maps: ExactMap) -> int:
+    """The end of a range of n that a decision looks at, no further than all maps are known."""
+    return min([end, *[one.horizon + 1 for one in maps if one.horizon is not None]])
 
 
 def chunks(low: int, end: int) -> Iterator[np.ndarray]:
@@ -561,7 +846,7 @@ def _differences(one: ExactMap, other: ExactMap) -> Iterator[int]:
     end = max(mine.start, its.start) + period
     if mine.rise * (period // mine.period) != its.rise * (period // its.period):
         end += period
-    for sizes in chunks(min(mine.low, its.low), end):
+    for sizes in chunks(min(mine.low, its.low), up_to(end, one, other)):
         ones, here = one.values(sizes)
         others, there = other.values(sizes)
         differ = (here != there) | (here & there & (ones != others).astype(bool))
