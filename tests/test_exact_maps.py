@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import operator
 import random
+from fractions import Fraction
+from functools import cache
+from math import ceil, prod
+from math import floor as floor_of
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pytest
+import sympy
 
 import deconvcalc as dc
 from deconvcalc.sizemap.exact import WORK_LIMIT, UndecidedError, chain, exact
@@ -81,7 +86,7 @@ def test_a_chain_is_one_floor_after_the_other(seed: int) -> None:
 def layer(rng: random.Random, stride: int) -> dc.Layer:
     """A layer of one axis whose step is at most `stride`."""
     s, k = rng.randint(1, stride), rng.randint(1, 7)
-    kind = rng.randrange(9)
+    kind = rng.randrange(11)
     if kind == 0:
         return dc.Conv(k, stride=s, padding=rng.randint(0, 3), dilation=rng.randint(1, 2))
     if kind == 1:
@@ -98,23 +103,46 @@ def layer(rng: random.Random, stride: int) -> dc.Layer:
         return dc.Pad(((rng.randint(-2, 3), rng.randint(-2, 3)),), mode="reflect")
     if kind == 7:
         return dc.Crop(rng.randint(0, 2))
+    if kind == 8:
+        return dc.Upsample(rng.choice((0.29, 0.5, 0.7, 1.1, 1.5)))
+    if kind == 9:
+        stop = rng.choice((None, None, -1, -2, rng.randint(50, 900)))
+        return dc.Slice(rng.choice((0, 1, 2, -rng.randint(50, 900))), stop, s)
     return dc.ConvTranspose(k, stride=s, padding=((0, rng.randint(-2, k - 1)),))
+
+
+def drawn() -> tuple[dict[int, list[dc.Layer]], list[dc.Layer], list[dc.Layer]]:
+    """The layers that stacks are made of: by their step, those that bound n, those that divide it.
+
+    They are few enough that each one's sympy formulas are made once.
+    """
+    rng = random.Random("drawn")
+    steps: dict[int, list[dc.Layer]] = {}
+    for one in [layer(rng, 8) for _ in range(300)]:
+        found = [getattr(one, name, 1) for name in ("stride", "step", "factor")]
+        steps.setdefault(int(max(found)), []).append(one)
+    bounded: list[dc.Layer] = []
+    for _ in range(60):  # what asks for a size takes only the n that lead there
+        size = rng.randint(20, 2_000)
+        rule = dc.ToSize(size, split="upper")
+        bounded.append(dc.ConvTranspose(1, stride=rng.randint(1, size), padding=rule))
+    return steps, bounded, [dc.PixelUnshuffle(rng.randint(1_001, 1_500)) for _ in range(20)]
+
+
+STEPS, BOUNDED, DIVIDING = drawn()
 
 
 def stack_of_layers(rng: random.Random) -> list[dc.Layer]:
     """Up to 12 layers whose steps multiply to at most 10,000; some end in a bounded domain."""
     left, made = 10_000, []
     for _ in range(rng.randint(1, 12)):
-        one = layer(rng, max(min(8, left), 1))
-        step = getattr(one, "stride", None) or getattr(one, "factor", None) or 1
-        left //= max(step, 1)
-        made.append(one)
-    if rng.random() < 0.7:  # what asks for a size takes only the n that lead there
-        most = rng.randint(20, 2_000)
-        rule = dc.ToSize(most, split="upper")
-        made.append(dc.ConvTranspose(1, stride=rng.randint(1, most), padding=rule))
+        step = rng.choice([step for step in STEPS if step <= left])
+        left //= step
+        made.append(rng.choice(STEPS[step]))
+    if rng.random() < 0.7:
+        made.append(rng.choice(BOUNDED))
     if rng.random() < 0.2:
-        made.insert(0, dc.PixelUnshuffle(rng.randint(1_001, 1_500)))
+        made.insert(0, rng.choice(DIVIDING))
     return made
 
 
@@ -127,23 +155,125 @@ def by_arrays(layers: list[dc.Layer]) -> np.ndarray:
     return np.where(taken, sizes, 0)
 
 
+def by_ints(layers: list[dc.Layer], n: int) -> int:
+    """The size by the formulas, layer by layer; 0 where one refuses."""
+    for one in layers:
+        try:
+            n = one.output_size(n)
+        except dc.SizeError:
+            return 0
+    return n
+
+
+SYMBOL = sympy.Symbol("n", integer=True, positive=True)
+EXACT: dict[str, Callable[..., Any]] = {
+    "Add": lambda *terms: sum(terms),
+    "Mul": lambda *factors: prod(factors),
+    "floor": floor_of,
+    "ceiling": ceil,
+    "Max": max,
+    "Min": min,
+    "Mod": operator.mod,
+    "ScaledFloor": lambda n, scale: floor_of(int(n) * float(scale)),
+    "And": lambda *parts: all(parts),
+    "Equality": operator.eq,
+    "GreaterThan": operator.ge,
+    "LessThan": operator.le,
+    "StrictGreaterThan": operator.gt,
+    "StrictLessThan": operator.lt,
+}
+
+
+def compiled(expression: Any) -> Callable[[int], Any]:
+    """A sympy expression as a function that works in fractions: sympy itself takes a minute."""
+    if expression == SYMBOL:
+        return lambda n: n
+    if expression.is_Atom:
+        rational = getattr(expression, "is_Rational", False)
+        value = Fraction(expression.p, expression.q) if rational else expression == True  # noqa: E712
+        value = float(expression) if getattr(expression, "is_Float", False) else value
+        return lambda _: value
+    work, parts = EXACT[type(expression).__name__], [compiled(part) for part in expression.args]
+    return lambda n: work(*[part(n) for part in parts])
+
+
+@cache
+def formulas(one: dc.Layer) -> tuple[Any, Any]:
+    """A layer's condition and size as sympy tells them."""
+    return sympy.sympify(one.accepts(SYMBOL)), one.output_size(SYMBOL)
+
+
+@cache
+def functions(one: dc.Layer) -> tuple[Callable[[int], Any], Callable[[int], Any]]:
+    condition, size = formulas(one)
+    return compiled(condition), compiled(size)
+
+
+def by_sympy(layers: list[dc.Layer], n: int) -> int:
+    """The size by the layers' sympy formulas; 0 where one refuses."""
+    for one in layers:
+        condition, size = functions(one)
+        if not condition(n):
+            return 0
+        n = int(size(n))
+    return n
+
+
+def boundaries(sizes: np.ndarray) -> list[int]:
+    """The n on both sides of where a table of sizes begins, ends or has a gap."""
+    changes = 1 + np.flatnonzero((sizes[1:] > 0) != (sizes[:-1] > 0))
+    return [1, N, *[int(n) for n in changes], *[int(n) + 1 for n in changes]]
+
+
+def check_ways(rng: random.Random, layers: list[dc.Layer]) -> set[int]:
+    """Map and array agree at every n; ints and sympy at 40, the boundaries among them."""
+    size_map = dc.compose(layers)
+    expected = by_arrays(layers)
+    known = min(N, size_map.horizon or N)
+    values, taken = size_map.values(SIZES[:known])
+    assert np.array_equal(np.where(taken, values, 0), expected[:known]), layers
+    edges = boundaries(expected)
+    chosen = {1, N, *rng.sample(edges, min(len(edges), 20))}
+    takes = SIZES[expected > 0].tolist() or [1]
+    while len(chosen) < 40:
+        chosen.add(rng.choice(takes) if rng.random() < 0.5 else rng.randint(1, N))
+    for n in chosen:
+        assert by_ints(layers, n) == by_sympy(layers, n) == expected[n - 1], (layers, n)
+        if n <= known:
+            assert size_map.accepts(n) is bool(expected[n - 1])
+            assert not expected[n - 1] or size_map(n) == expected[n - 1]
+    return chosen
+
+
 @pytest.mark.parametrize("seed", range(20))
-def test_map_formula_and_array_agree_on_stacks(seed: int) -> None:
+def test_map_formula_array_and_sympy_agree_on_stacks(seed: int) -> None:
     rng = random.Random(f"stacks {seed}")
     for _ in range(STACKS // 20):
-        layers = stack_of_layers(rng)
-        size_map = chain([one.size_map() for one in layers])
-        values, taken = size_map.values(SIZES)
-        assert np.array_equal(np.where(taken, values, 0), by_arrays(layers)), layers
-        edges = {1, N, size_map.shape.low, size_map.shape.start}
-        for n in sorted(edges | {rng.randint(1, N) for _ in range(40)}):
-            size: Any = n
-            try:
-                for one in layers:
-                    size = one.output_size(size)
-            except dc.SizeError:
-                size = None
-            assert size == (size_map(n) if size_map.accepts(n) else None)
+        check_ways(rng, stack_of_layers(rng))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_map_formula_array_and_sympy_agree_on_layers(seed: int) -> None:
+    rng = random.Random(f"layers {seed}")
+    for one in rng.sample([one for some in STEPS.values() for one in some], 25):
+        for n in check_ways(rng, [one]):
+            put_in = [part.xreplace({SYMBOL: sympy.Integer(n)}) for part in formulas(one)]
+            assert bool(put_in[0]) is one.accepts(n)
+            assert not put_in[0] or put_in[1] == one.output_size(n)
+
+
+def test_stacks_are_as_mixed_as_they_should_be() -> None:
+    rng = random.Random("mixed")
+    stacks = [stack_of_layers(rng) for _ in range(400)]
+    assert max(len(layers) for layers in stacks) >= 12
+    shares = [
+        sum(layers[-1] in BOUNDED for layers in stacks) / 400,
+        sum(layers[0] in DIVIDING for layers in stacks) / 400,
+        sum(dc.compose(layers).horizon is not None for layers in stacks) / 400,
+        sum(bool(by_arrays(layers).any()) for layers in stacks) / 400,
+    ]
+    least = (0.6, 0.12, 0.2, 0.3)
+    assert all(share > low for share, low in zip(shares, least, strict=True)), shares
 
 
 OPERATIONS: dict[str, tuple[Callable[[Any, Any], Any], Callable[[int, int], int]]] = {

@@ -9,6 +9,7 @@ decisions about it are for the n up to a horizon.
 
 from __future__ import annotations
 
+import operator
 import re
 from bisect import bisect_right
 from math import gcd, lcm
@@ -21,7 +22,7 @@ from deconvcalc.sizemap.floors import SizeMap
 from deconvcalc.values import Value, integer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from typing import TypeGuard
 
     import numpy as np
@@ -109,6 +110,10 @@ class ExactMap:
 
     def values(self, sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The values for an array of n, and where they are accepted."""
+        raise NotImplementedError
+
+    def bounds(self, low: int, high: int) -> tuple[int, int]:
+        """Bounds of all values at n from low to high, accepted or not; not always the nearest."""
         raise NotImplementedError
 
     def _make_shape(self) -> Shape:
@@ -388,6 +393,10 @@ class Chain(ExactMap):
             values = (values * floor.slope + floor.offset) // floor.divisor
         return values, taken
 
+    def bounds(self, low: int, high: int) -> tuple[int, int]:
+        """Bounds of all values at n from low to high, accepted or not."""
+        return _at(self, low), _at(self, high)
+
     def span(self, value: int) -> tuple[int, int] | None:
         """Where the chain has a value, accepted or not: the first n, and the one past the last."""
         first, end = _reaches(self.floors, value), _reaches(self.floors, value + 1)
@@ -544,6 +553,14 @@ class _Scaled(ExactMap):
         values = _roomy(values, self.factor, abs(self.offset) + self.divisor)
         return (values * self.factor + self.offset) // self.divisor, taken
 
+    def bounds(self, low: int, high: int) -> tuple[int, int]:
+        """Bounds of all values at n from low to high, accepted or not."""
+        ends = [
+            (self.factor * end + self.offset) // self.divisor
+            for end in self.inner.bounds(low, high)
+        ]
+        return min(ends), max(ends)
+
     def _make_shape(self) -> Shape:
         shape = self.inner.shape
         rise = self.factor * shape.rise
@@ -597,6 +614,13 @@ class _Combined(ExactMap):
         work = {"+": np.add, "min": np.minimum, "max": np.maximum}[self.sign]
         return work(_roomy(ones, 2), _roomy(others, 2)), here & there
 
+    def bounds(self, low: int, high: int) -> tuple[int, int]:
+        """Bounds of all values at n from low to high, accepted or not."""
+        known: dict[str, Callable[[int, int], int]] = {"+": operator.add, "min": min, "max": max}
+        work = known[self.sign]
+        least, most = zip(self.one.bounds(low, high), self.other.bounds(low, high), strict=True)
+        return work(*least), work(*most)
+
     def _make_shape(self) -> Shape:
         one, other = self.one.shape, self.other.shape
         low, start = max(one.low, other.low), max(one.start, other.start)
@@ -637,6 +661,10 @@ class _Where(ExactMap):
         slacks, there = self.slack.values(sizes)
         return values, here & there & (slacks >= 0).astype(bool)
 
+    def bounds(self, low: int, high: int) -> tuple[int, int]:
+        """Bounds of all values at n from low to high, accepted or not."""
+        return self.inner.bounds(low, high)
+
     def _make_shape(self) -> Shape:
         one, slack = self.inner.shape, self.slack.shape
         low, start = max(one.low, slack.low), max(one.start, slack.start)
@@ -673,6 +701,10 @@ class _FloatScale(ExactMap):
         values = scaled_floor(_roomy(sizes, int(self.scale) + 1), self.scale)
         return values, np.ones(sizes.shape, dtype=bool)
 
+    def bounds(self, low: int, high: int) -> tuple[int, int]:
+        """Bounds of all values at n from low to high."""
+        return scaled_floor(low, self.scale), scaled_floor(high, self.scale)
+
     def _text(self) -> str:
         return f"floor(n*{self.scale})"
 
@@ -695,6 +727,12 @@ class _Composed(ExactMap):
             values, here = stage.values(values)
             taken &= here
         return values, taken
+
+    def bounds(self, low: int, high: int) -> tuple[int, int]:
+        """Bounds of all values at n from low to high, accepted or not."""
+        for stage in self.stages:
+            low, high = stage.bounds(low, high)
+        return low, high
 
     def _make_shape(self) -> Shape:
         before = self.stages[0]
@@ -742,6 +780,8 @@ def _horizon_of(first: ExactMap, then: ExactMap) -> int | None:
 
 def _first_above(size_map: ExactMap, limit: int, end: int) -> int | None:
     """The least n up to an end whose value is above a limit; None where there is none."""
+    if size_map.bounds(1, max(end, 1))[1] <= limit:
+        return None
     if size_map.rises:
         found = 1 + bisect_right(range(1, end + 1), limit, key=lambda n: _at(size_map, n))
         return found if found <= end else None
