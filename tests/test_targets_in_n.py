@@ -3,20 +3,27 @@
 from __future__ import annotations
 
 import random
-from typing import TYPE_CHECKING, Any
+from math import lcm
+from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
 import pytest
 
 import deconvcalc as dc
 from deconvcalc.expressions import parse_condition, parse_target
+from tests import reference
+from tests.reference import OPERATIONS, Bounds, Style
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
-    Layer = tuple[tuple[int, ...], Callable[[int], int | None]]
-
-LAST = 64 + 48
+STRIDES = range(1, 5)
+LAST = 64 + lcm(3, 4, *STRIDES)
 """n is looked at up to here: 64, and a full period of every target, condition and stride."""
+
+SIZES = np.arange(1, LAST + 1)
+WITNESSES = 24
+"""Layers are one where they have their windows in the same places at so many n."""
 
 TARGETS = (
     *("2n", "3n-1", "ceil(n/2)", "n//2", "n+1", "n", "2n+1", "min(n,9)", "max(2n,5)", "n%4+n"),
@@ -25,75 +32,208 @@ TARGETS = (
 )
 CONDITIONS = (
     *(None, None, "n % 2 == 0", "n odd", "n >= 5", "3 <= n < 40", "n ≡ 1 (mod 3)"),
-    "n % 4 == 0 or n == 3",
+    *("n % 4 == 0 or n == 3", "n odd or n == 2", "n <= 9", "n % 3 > 0 and n > 4"),
 )
 
 
-def layers(op: str, kernels: range, strides: range, dilations: range) -> Iterator[Layer]:
-    """PyTorch's layers by their numbers, and the size of each; None where it refuses."""
-    for k in kernels:
-        for s in strides:
-            for d in dilations:
-                ke = d * (k - 1) + 1
-                if op == "conv_transpose":
-                    for p in range(ke):
-                        for extra in range(max(s, d)):
-                            yield (k, s, d, p, extra), _spread(s, ke - 2 * p + extra)
-                else:
-                    for p in range(ke if op == "conv" else k // 2 + 1):
-                        yield (k, s, d, p), _window(s, 2 * p - ke)
+Key = tuple[Any, ...]
 
 
-def _spread(s: int, rest: int) -> Callable[[int], int | None]:
-    return lambda n: (n - 1) * s + rest if (n - 1) * s + rest >= 1 else None
+class Placed(NamedTuple):
+    """Where a call has its windows, and its sizes, 0 where it refuses, for every n."""
+
+    before: np.ndarray
+    after: np.ndarray
+    sizes: np.ndarray
 
 
-def _window(s: int, rest: int) -> Callable[[int], int | None]:
-    return lambda n: (n + rest) // s + 1 if n + rest >= 0 else None
+def place(op: str, style: Style, call: reference.Call, *, ceil_mode: bool) -> Placed | None:
+    """What a framework makes of a call for all n at once; None where it takes no such call."""
+    factor, k, s, d, p, extra = call
+    n, ke = SIZES * factor, d * (k - 1) + 1
+    zero = 0 * n
+    if op == "pixel_shuffle":
+        return Placed(zero, zero, n)
+    if op == "conv_transpose":
+        return transposed(style, n, s, ke, (p, extra, d))
+    pool = op in reference.POOLS
+    if style.framework == "torch" and style.padding == "numbers":
+        if pool and (p > k // 2 or (op == "avg_pool" and d > 1)):
+            return None
+        before = after = zero + p
+    elif ceil_mode or no_word(op, style, s, d):
+        return None
+    else:
+        total = np.maximum((-(-n // s) - 1) * s + ke - n, 0)
+        total = zero if style.padding == "valid" else total
+        before, after = total // 2, total - total // 2
+    room = n + before + after - ke
+    sizes = np.where(room >= 0, room // s + 1, 0)
+    if ceil_mode:
+        sizes = np.maximum(-(-room // s) + 1, 0)
+        sizes -= (sizes - 1) * s >= n + before
+    return Placed(before, after, sizes)
 
 
-def by_brute_force(
-    question: tuple[str, str | None, str], bounds: tuple[range, range, range]
-) -> tuple[set[tuple[int, ...]], set[tuple[int, ...]]]:
-    """The layers that are right for every n that is meant, and those that refuse some of these."""
-    target, where, op = question
-    expression = parse_target(target)
-    condition = parse_condition(where) if where else None
-    meant = [
-        n
-        for n in range(1, LAST)
-        if expression.evaluate(n) >= 1 and (condition is None or condition.evaluate(n))
-    ]
-    whole: set[tuple[int, ...]] = set()
-    partly: set[tuple[int, ...]] = set()
-    for numbers, size in layers(op, *bounds):
-        sizes = [(n, size(n)) for n in meant]
-        taken = [n for n, m in sizes if m is not None]
-        if taken and all(m is None or m == expression.evaluate(n) for n, m in sizes):
-            (whole if len(taken) == len(meant) else partly).add(numbers)
-    return whole, partly
+def no_word(op: str, style: Style, s: int, d: int) -> bool:
+    """Whether the framework has no such window with its padding told by a word."""
+    if style.framework == "torch":
+        return s > 1
+    return d > 1 and (s > 1 or op in reference.POOLS)
 
 
-def numbers_of(answer: Any) -> tuple[int, ...]:
-    made = (answer.kernel_size, answer.stride, answer.dilation, answer.padding)
-    return (*made, answer.output_padding) if answer.op == "conv_transpose" else made
+def transposed(
+    style: Style, n: np.ndarray, s: int, ke: int, numbers: tuple[int, int, int]
+) -> Placed | None:
+    p, extra, d = numbers
+    full = (n - 1) * s + ke
+    if style.framework == "torch":
+        if extra >= max(s, d):
+            return None
+        before, sizes = 0 * n + p, full - 2 * p + extra
+    elif d > 1 and s > 1:
+        return None
+    elif style.padding == "valid":
+        if style.extra == "int" and extra >= s:
+            return None
+        before = 0 * n
+        sizes = (n - 1) * s + max(ke, s) if style.extra == "none" else full + extra
+    else:
+        if style.extra == "int" and (extra >= s or ke % 2 + extra < 1):
+            return None
+        sizes = n * s if style.extra == "none" else (n - 1) * s + ke % 2 + extra
+        before = np.maximum(full - sizes, 0) // 2
+    return Placed(before, full - sizes - before, np.maximum(sizes, 0))
 
 
-@pytest.mark.parametrize("op", ["conv_transpose", "conv", "max_pool"])
-@pytest.mark.parametrize("target", TARGETS)
-def test_answers_are_those_of_brute_force(target: str, op: str) -> None:
-    rng = random.Random(f"{target} {op}")
-    for _ in range(3):
-        where = rng.choice(CONDITIONS)
-        kernels, strides = range(1, rng.randint(3, 8)), range(1, rng.randint(2, 5))
-        dilations = range(1, rng.randint(2, 4))
-        found = dc.solve(
-            target, where=where, op=op, kernel_size=kernels, stride=strides, dilation=dilations
+def key(op: str, call: Any, placed: Placed, style: Style | None, taken: np.ndarray) -> Key:
+    """What makes a layer the one that it is, for the n that it takes."""
+    places = np.flatnonzero(taken)[:WITNESSES]
+    before, after = placed.before[places], placed.after[places]
+    padded = op == "avg_pool" and bool(before.any() or after.any())
+    counted = padded and style is not None and style.framework == "torch"
+    return op, *call[:4], tuple(before.tolist()), tuple(after.tolist()), counted
+
+
+class Asked(NamedTuple):
+    """A question about all n."""
+
+    target: str
+    where: str | None
+    op: str
+    dialect: str
+    bounds: Bounds
+    ceil_mode: bool
+
+    def answers(self) -> Any:
+        given: dict[str, Any] = {
+            name: list(value) for name, value in self.bounds._asdict().items() if value
+        }
+        given["ceil_mode"] = self.ceil_mode
+        return dc.solve(self.target, where=self.where, op=self.op, dialect=self.dialect, **given)
+
+    def meant(self) -> tuple[np.ndarray, np.ndarray]:
+        """The targets of all n, and which n are meant."""
+        expression = parse_target(self.target)
+        targets = np.array([expression.evaluate(int(n)) for n in SIZES])
+        holds = targets >= 1
+        if self.where:
+            condition = parse_condition(self.where)
+            holds &= np.array([bool(condition.evaluate(int(n))) for n in SIZES])
+        return targets, holds
+
+    def by_brute_force(self) -> tuple[set[Key], set[Key]]:
+        """The layers that are right for every n meant, and those that refuse some of these."""
+        targets, meant = self.meant()
+        whole: set[Key] = set()
+        partly: set[Key] = set()
+        for op, style, call in self.calls():
+            placed = place(op, style, call, ceil_mode=self.ceil_mode and op in reference.POOLS)
+            if placed is None:
+                continue
+            taken = meant & (placed.sizes >= 1)
+            if taken.any() and (placed.sizes[taken] == targets[taken]).all():
+                kind = whole if (taken == meant).all() else partly
+                kind.add(key(op, call, placed, style, taken))
+        return whole, partly
+
+    def calls(self) -> Iterator[tuple[str, Style, reference.Call]]:
+        for op in OPERATIONS if self.op == "any" else (self.op,):
+            for framework in ("torch", "keras") if self.dialect == "any" else (self.dialect,):
+                for style in reference.styles(op, framework):
+                    if op == "pixel_shuffle":
+                        for factor in self.bounds.factors():
+                            yield op, style, (factor, 1, 1, 1, 0, 0)
+                    else:
+                        for call in reference.axis_calls(op, style, self.bounds):
+                            yield op, style, call
+
+
+def key_of(answer: Any, asked: Asked) -> Key:
+    """An answer as brute force knows it, read from the formula of its last layer."""
+    layer = answer.layers[-1]
+    formula = layer.on_axis(0)
+    factor = answer.factor or 1
+    n = SIZES * factor
+    if answer.op == "pixel_shuffle":
+        sides, call = (0, 0), (factor, 1, 1, 1)
+    else:
+        sides = formula.pads(n) if hasattr(formula, "pads") else (formula.before, formula.after)
+        call = (
+            factor,
+            layer.kernel_size,
+            getattr(layer, "stride", 1),
+            getattr(layer, "dilation", 1),
         )
-        whole, partly = by_brute_force((target, where, op), (kernels, strides, dilations))
-        assert len(found) == len(whole)
-        assert {numbers_of(answer) for answer in found} == whole, where
-        assert {numbers_of(answer) for answer, _ in found.partly} == partly, where  # type: ignore[attr-defined]
+    placed = Placed(0 * n + sides[0], 0 * n + sides[1], n)
+    taken = asked.meant()[1] & layer.accepts(n if answer.op != "pixel_shuffle" else SIZES)
+    counted = Style("torch" if getattr(layer, "count_include_pad", False) else "keras", "")
+    return key(answer.op, call, placed, counted, taken)
+
+
+def check(asked: Asked) -> int:
+    found = asked.answers()
+    whole, partly = asked.by_brute_force()
+    keys = [key_of(answer, asked) for answer in found]
+    assert len(found) == len(keys) == len(set(keys)), asked
+    assert set(keys) == whole, asked
+    keys = [key_of(answer, asked) for answer, _ in found.partly]
+    assert len(keys) == len(set(keys)), asked
+    assert set(keys) == partly, asked
+    for answer, _ in found.partly[:5]:
+        accepted = dc.accepted(answer.size_map)
+        formula = [answer.layers[-1].accepts(int(n) * (answer.factor or 1)) for n in SIZES]
+        assert [int(n) in accepted for n in SIZES] == formula
+    return len(whole) + len(partly)
+
+
+def some(rng: random.Random, most: int) -> tuple[int, ...]:
+    return tuple(range(1, rng.randint(2, most) + 1))
+
+
+@pytest.mark.parametrize("dialect", ["torch", "keras", "any"])
+@pytest.mark.parametrize("op", [*OPERATIONS, "any"])
+def test_answers_are_those_of_brute_force(op: str, dialect: str) -> None:
+    rng = random.Random(f"{op} {dialect}")
+    answers = 0
+    for target in TARGETS:
+        for where in (None, rng.choice(CONDITIONS)):
+            used = Bounds(
+                kernel_size=some(rng, 7),
+                stride=some(rng, STRIDES[-1]),
+                dilation=some(rng, 3) if rng.random() < 0.5 else None,
+                factor=some(rng, 4),
+            )
+            names = {
+                "pixel_shuffle": ("factor",),
+                "resize_conv": ("kernel_size", "dilation", "factor"),
+            }
+            names |= {"avg_pool": ("kernel_size", "stride"), "any": Bounds._fields}
+            kept = names.get(op, ("kernel_size", "stride", "dilation"))
+            bounds = Bounds(**{name: getattr(used, name) for name in kept})
+            ceil_mode = op in reference.POOLS and rng.random() < 0.4
+            answers += check(Asked(target, where, op, dialect, bounds, ceil_mode))
+    assert answers or (op, dialect) == ("pixel_shuffle", "keras")
 
 
 @pytest.mark.parametrize(

@@ -97,6 +97,16 @@ class Asked:
         sizes = np.array(found, dtype=object)
         return tuple([(n, int(m)) for n, m in zip(found, self.map.values(sizes)[0], strict=True)])
 
+    def of_each_rest(self, stride: int) -> tuple[int, ...]:
+        """One n that is meant for every remainder by the stride that such n have."""
+        found: dict[int, int] = {}
+        for sizes in chunks(1, self.start + lcm(self.period, stride)):
+            for n in sizes[self.meant(sizes)[1]].tolist():
+                found.setdefault(n % stride, n)
+            if len(found) == stride:
+                break
+        return tuple(found.values())
+
     def first_wrong(self, size_map: ExactMap) -> tuple[int | None, int | None]:
         """The least n that the layer takes and gets wrong, and the least that it refuses.
 
@@ -293,7 +303,7 @@ def _decided(
     space: Space, asked: Asked, pairs: tuple[tuple[int, int], ...]
 ) -> Iterator[tuple[bool, Part]]:
     """The parts that are right wherever they take n, and whether they take every n."""
-    for part in _parts(space, pairs):
+    for part in _parts(space, asked, pairs):
         run = part.first()[1][0]
         kernel = next(k for k in run.kernels if k in run)
         wrong, refused = asked.first_wrong(_map_of(space, run, kernel))
@@ -301,40 +311,61 @@ def _decided(
             yield refused is None, part
 
 
-def _parts(space: Space, pairs: tuple[tuple[int, int], ...]) -> Iterator[Part]:
+def _parts(space: Space, asked: Asked, pairs: tuple[tuple[int, int], ...]) -> Iterator[Part]:
     """The parts that are right at the probes; all answers of each are right for the same n."""
+    by_rule = not space.transposed and any(mode.kind == "same" for mode in space.modes)
     for part in find_runs(space, pairs).parts:
-        if not space.ceil_mode:
-            yield part
-            continue
-        # Where the last window may hang over, the size depends on the kernel too.
+        # Where the last window may hang over, the size depends on the kernel too; and whether
+        # `same` pads as the window does, on the n that are meant.
         for run in part.runs:
+            same = by_rule and run.s > 1
+            if not (space.ceil_mode or same):
+                yield part
+                break
             if len(run) > MOST_KERNELS:
                 raise QueryError(
                     f"{len(run)} kernels would have to be looked at one by one",
                     rule="kernel_size",
-                    hint=f"With ceil_mode, give at most {MOST_KERNELS} kernels.",
+                    hint=f"With ceil_mode, or a word for padding, give {MOST_KERNELS} at most.",
                 )
             for k in run.kernels:
-                marks = (run.flags, run.modes, run.allowed)
-                yield Part.of(space, Run(space, run.line, range(k, k + 1), marks), pairs)
-    if not space.transposed and any(mode.kind == "same" for mode in space.modes):
-        yield from _by_rule(space, pairs)
+                if k not in run:
+                    continue
+                marks = _marks(space, asked, run, k) if same else (run.modes, run.allowed)
+                if marks[1]:
+                    one = Run(space, run.line, range(k, k + 1), (run.flags, *marks))
+                    yield Part.of(space, one, pairs)
+    if by_rule:
+        yield from _by_rule(space, asked, pairs)
 
 
 MOST_KERNELS = 10_000
 
 
-def _by_rule(space: Space, pairs: tuple[tuple[int, int], ...]) -> Iterator[Part]:
-    """The layers that pad by `same`, by as much as each n needs."""
+def _marks(space: Space, asked: Asked, run: Run, k: int) -> tuple[int, int]:
+    """The modes in which a window is written, and admitted, for every n that is meant."""
+    modes, sides = run.modes, run.sides(k)
+    for n in asked.of_each_rest(run.s):
+        modes &= written(space, n, k, run.s, run.d, *sides)
+    return modes, run.allowed & modes
+
+
+def _by_rule(space: Space, asked: Asked, pairs: tuple[tuple[int, int], ...]) -> Iterator[Part]:
+    """The layers that pad by `same`, by as much as each n needs: by more for some than for others.
+
+    What pads all n that are meant alike is among the others.
+    """
     from deconvcalc.layers import Same
 
     for s in space.stride.between(2, space.stride.last):
         if any(-(-n // s) != m for n, m in pairs):
             continue
+        rests = asked.of_each_rest(s)
         for d in space.dilation:
             for k in space.kernel_size.between(2, space.kernel_size.last):
                 window = SameWindow(effective_kernel(k, d), s)
+                if len({window.pads(n) for n in rests}) == 1:
+                    continue
                 flags, worst = 0, Fraction(0)
                 modes = allowed = -1
                 for n, m in pairs:
