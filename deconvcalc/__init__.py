@@ -54,7 +54,7 @@ if TYPE_CHECKING:
     )
     from deconvcalc.layers.stacks import compose
     from deconvcalc.notation import parse
-    from deconvcalc.sets import Sizes, accepted, agreement, preimage
+    from deconvcalc.sets import Sizes, accepted, agreement, at_least, preimage
     from deconvcalc.sizemap import Progression, SizeMap
     from deconvcalc.sizemap.exact import ExactMap
     from deconvcalc.solver import Answer, Answers, solve
@@ -110,6 +110,7 @@ __all__ = [
     "Verdict",
     "accepted",
     "agreement",
+    "at_least",
     "compose",
     "convert",
     "invert",
@@ -128,7 +129,7 @@ _ROOMS = {
     **dict.fromkeys(("Conversion", "convert"), "translation"),
     **dict.fromkeys(("recheck", "verify"), "checkers.confirming"),
     "Verdict": "checkers.verdict",
-    **dict.fromkeys(("Sizes", "accepted", "agreement", "preimage"), "sets"),
+    **dict.fromkeys(("Sizes", "accepted", "agreement", "at_least", "preimage"), "sets"),
     "ExactMap": "sizemap.exact",
     "compose": "layers.stacks",
     **dict.fromkeys(("Inverse", "invert"), "inversion"),

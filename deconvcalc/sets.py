@@ -7,9 +7,10 @@ were made, and a modulus or a start of 10**12 costs no more than one of 4.
 
 from __future__ import annotations
 
+import operator
 from bisect import bisect_left, bisect_right
-from itertools import count, islice, pairwise
-from math import gcd
+from itertools import compress, count, islice, pairwise
+from math import gcd, lcm
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from deconvcalc.errors import DeconvcalcError
@@ -22,6 +23,7 @@ from deconvcalc.sizemap.exact import (
     exact,
     up_to,
 )
+from deconvcalc.sizemap.floors import put
 from deconvcalc.values import Value, integer
 
 if TYPE_CHECKING:
@@ -37,6 +39,7 @@ __all__ = [
     "Sizes",
     "accepted",
     "agreement",
+    "at_least",
     "preimage",
 ]
 
@@ -198,10 +201,18 @@ def _least_period(modulus: int, marked: tuple[int, ...]) -> tuple[int, tuple[int
 _EMPTY = _Classes(1, ())
 _FULL = _EMPTY.flipped()
 
+
+def _every(modulus: int) -> _Classes:
+    """The multiples of a modulus."""
+    return _FULL if modulus == 1 else _Classes(modulus, [0])
+
+
 # Intersections of classes. The three helpers take classes that are not negated.
 
 
 def _both(one: _Classes, two: _Classes) -> _Classes:
+    if _FULL in (one, two):
+        return two if one == _FULL else one
     if one.negated and two.negated:
         return _either(one.flipped(), two.flipped()).flipped()
     if one.negated:
@@ -211,6 +222,12 @@ def _both(one: _Classes, two: _Classes) -> _Classes:
 
 def _common(one: _Classes, two: _Classes) -> _Classes:
     """By the Chinese remainder theorem, pair by pair."""
+    if one.modulus % two.modulus:
+        one, two = two, one
+    if one.modulus % two.modulus == 0:
+        inside = set(two.marked)
+        kept = [r for r in one.marked if r % two.modulus in inside]
+        return one if len(kept) == len(one.marked) else _Classes(one.modulus, kept)
     shared = gcd(one.modulus, two.modulus)
     partners: dict[int, list[int]] = {}
     for residue in two.marked:
@@ -540,7 +557,14 @@ class Sizes(Value):
         """The members of some classes from low to high."""
         low = max(low, 1)
         if high is None:
-            return cls._made(_joined([(1, _EMPTY), (low, classes)]))
+            # Nothing is before it; it may begin right after the last one that it leaves out.
+            last = classes.previous(low - 1)
+            made = cls.__new__(cls)
+            put(made, "_head", ())
+            put(made, "start", max(last or 0, 0) + 1)
+            put(made, "_tail", classes)
+            put(made, "horizon", None)
+            return made
         end = max(high, low - 1) + 1
         return cls._made(_joined([(1, _EMPTY), (low, classes), (end, _EMPTY)]))
 
@@ -785,6 +809,10 @@ class Sizes(Value):
     def __and__(self, other: Sizes) -> Sizes:
         if not isinstance(other, Sizes):
             return NotImplemented
+        if not (self._head or other._head):
+            known = self._span(_both(self._tail, other._tail), max(self.start, other.start), None)
+            if self.horizon is None and other.horizon is None:
+                return known
         return self._made(_meet(self._steps(), other._steps()), self._both_known(other))
 
     def __or__(self, other: Sizes) -> Sizes:
@@ -1155,9 +1183,60 @@ def accepted(size_map: ExactMap | SizeMap) -> Sizes:
     shape = one.shape
     if isinstance(one, Chain) and all(floor.modulus == 1 for floor in one.floors[1:]):
         high = shape.start - 1 if shape.finite else None
-        known = Sizes._span(_Classes(one.floors[0].modulus, [0]), shape.low, high)
+        known = Sizes._span(_every(one.floors[0].modulus), shape.low, high)
         return known if one.horizon is None else known.up_to(one.horizon)
     return _where(lambda sizes: one.values(sizes)[1], one, shape)
+
+
+_SHORT = 1_024
+"""Up to this period, two chains are compared number by number."""
+
+
+def _compared(one: ExactMap, other: ExactMap, holds: Callable[[Any, Any], Any]) -> Sizes:
+    """Where both are taken and a comparison holds: `==`, or `>=`."""
+    if isinstance(one, Chain) and isinstance(other, Chain) and one.horizon is other.horizon is None:
+        mine, its = one.shape, other.shape
+        period = lcm(mine.period, its.period)
+        alike = mine.rise * its.period == its.rise * mine.period
+        if mine.whole and its.whole and alike and period <= _SHORT:
+            low = max(mine.low, its.low)
+            window = range(low, low + period)
+            found = compress(window, map(holds, one.listed(window), other.listed(window)))
+            return Sizes._span(_Classes(period, [n % period for n in found]), low, None)
+    difference = one - other
+    shape = difference.shape
+    if shape.rise:  # from some n on one of them lies ahead
+        low, high = difference.window()
+        behind = -low if shape.rise > 0 else high
+        start = shape.start + (max(-(-behind // abs(shape.rise)), 0) + 1) * shape.period
+        shape = Shape(shape.low, start, shape.period, 0, finite=not holds(shape.rise, 0))
+
+    def where(sizes: Any) -> Any:
+        values, taken = difference.values(sizes)
+        return taken & holds(values, 0).astype(bool)
+
+    return _where(where, difference, shape)
+
+
+def at_least(one: ExactMap | SizeMap, other: Any) -> Sizes:
+    """The inputs that two maps both take, and at which the first is at least the other.
+
+    A skip whose centre is cropped out must be as large as what it meets.
+
+    Args:
+        one: a map.
+        other: a map, or an int.
+
+    Raises:
+        UndecidedError: past the work limit of maps.
+        LimitError: past that of sets.
+
+    >>> from deconvcalc import Conv, ConvTranspose, Pad, compose
+    >>> down_and_up = compose([Conv(3, stride=4, padding=1), ConvTranspose(4, stride=4)])
+    >>> print(at_least(compose([Pad(0)]), down_and_up))
+    n ≡ 0 (mod 4), n ≥ 4
+    """
+    return _compared(exact(one), exact(other), operator.ge)
 
 
 def agreement(one: ExactMap | SizeMap, other: Any) -> Sizes:
@@ -1176,19 +1255,7 @@ def agreement(one: ExactMap | SizeMap, other: Any) -> Sizes:
     >>> print(agreement(down_and_up, compose([Pad(0)])))
     n ≡ 0 (mod 4), n ≥ 4
     """
-    difference = exact(one) - exact(other)
-    shape = difference.shape
-    if shape.rise:  # from some n on they lie apart
-        low, high = difference.window()
-        behind = -low if shape.rise > 0 else high
-        turns = max(-(-behind // abs(shape.rise)), 0) + 1
-        shape = Shape(shape.low, shape.start + turns * shape.period, 1, 0, finite=True)
-
-    def holds(sizes: Any) -> Any:
-        values, taken = difference.values(sizes)
-        return taken & (values == 0).astype(bool)
-
-    return _where(holds, difference, shape)
+    return _compared(exact(one), exact(other), operator.eq)
 
 
 def preimage(size_map: ExactMap | SizeMap, size: int) -> Sizes:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from typing import Self
 
 __all__ = ["LARGEST", "MOST_AXES", "Value", "field_name", "integer", "spatial"]
@@ -26,6 +28,7 @@ class Value:
 
     __slots__ = ()
     _fields: ClassVar[tuple[str, ...]] = ()
+    _all_fields: ClassVar[Callable[[Any], tuple[Any, ...]]]
 
     def _set(self, **fields: Any) -> None:
         for name, value in fields.items():
@@ -37,8 +40,14 @@ class Value:
     def __delattr__(self, name: str) -> None:
         raise AttributeError(f"{type(self).__name__} is frozen: {name} cannot be deleted")
 
+    def __init_subclass__(cls) -> None:
+        if len(cls._fields) > 1:
+            cls._all_fields = attrgetter(*cls._fields)
+        else:  # attrgetter gives one field bare
+            cls._all_fields = lambda self: tuple([getattr(self, name) for name in self._fields])
+
     def _values(self) -> tuple[Any, ...]:
-        return tuple([getattr(self, name) for name in self._fields])
+        return type(self)._all_fields(self)
 
     def __eq__(self, other: object) -> bool:
         if type(other) is not type(self):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from math import isfinite
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
@@ -578,7 +579,9 @@ def _elementwise(layer: Layer, formula: Formula, sizes: Any) -> Any:
     return narrow(layer, sizes, formula.size(exact), layer)
 
 
+@lru_cache(4_096)
 def _map(formula: Formula) -> SizeMap:
+    """The map of a formula. Layers of a model have few different ones."""
     try:
         result: SizeMap = formula.on(SizeMap.identity())
     except DeconvcalcError as error:

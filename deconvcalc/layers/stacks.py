@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from itertools import groupby
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 from deconvcalc.errors import DeconvcalcError, LayerError
 from deconvcalc.sizemap import SizeMap
-from deconvcalc.sizemap.exact import ExactMap, chain, exact
+from deconvcalc.sizemap.exact import Chain, ExactMap, chain, exact
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -17,8 +17,11 @@ if TYPE_CHECKING:
 __all__ = ["compose"]
 
 
-def compose(layers: Iterable[Layer]) -> Any:
+def compose(layers: Iterable[Layer | ExactMap | SizeMap]) -> Any:
     """The exact map of layers, first to last, for every n, with what they refuse.
+
+    Args:
+        layers: layers, and exact maps among them: what other layers gave.
 
     Returns:
         An `ExactMap`; a tuple of one per axis where the axes of a layer differ. A float scale
@@ -55,8 +58,10 @@ def compose(layers: Iterable[Layer]) -> Any:
     )
 
 
-def _maps_of(layer: Layer) -> Any:
+def _maps_of(layer: Layer | ExactMap | SizeMap) -> Any:
     """The exact map of a layer: of one floor where it is one; a tuple where the axes differ."""
+    if isinstance(layer, (ExactMap, SizeMap)):
+        return layer
     try:
         return layer.size_map()
     except DeconvcalcError:
@@ -68,11 +73,15 @@ def _maps_of(layer: Layer) -> Any:
 
 def _in_turn(maps: list[SizeMap | ExactMap]) -> ExactMap:
     """Maps one after the other, those of one floor together."""
-    made: ExactMap | None = None
-    for _, some in groupby(maps, lambda one: isinstance(one, SizeMap)):
-        group = [*some]
-        floors = [one for one in group if isinstance(one, SizeMap)]
-        for one in [chain(floors)] if floors else group:
-            made = exact(one) if made is None else made.then(one)
-    assert made is not None
+    first = maps[0]
+    begun = isinstance(first, ExactMap)
+    floors: list[Any] = [*takewhile(lambda one: isinstance(one, SizeMap), maps[begun:])]
+    if isinstance(first, Chain) and first.horizon is None:
+        made: ExactMap = chain(floors, None, first.floors)
+    elif begun:
+        made = exact(first).then(chain(floors)) if floors else exact(first)
+    else:
+        made = chain(floors)
+    for one in maps[begun + len(floors) :]:
+        made = made.then(one)
     return made

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from deconvcalc.algebra import is_array, scaled_floor
 from deconvcalc.errors import DeconvcalcError, SizeError
 from deconvcalc.sizemap.arrays import narrow, refuse_some, whole_array
-from deconvcalc.sizemap.floors import SizeMap
+from deconvcalc.sizemap.floors import SizeMap, put
 from deconvcalc.values import Value, integer
 
 if TYPE_CHECKING:
@@ -64,18 +64,27 @@ class Shape(Value):
     """How a map repeats: for n >= start, f(n + period) = f(n) + rise, refusals included.
 
     `low` is the least n that may be accepted: everything below is refused. Where the map accepts
-    finitely many n, nothing is accepted from `start` on, and `rise` is 0.
+    finitely many n, nothing is accepted from `start` on, and `rise` is 0. `whole` says that every n
+    from `low` on is known to be accepted.
     """
 
-    __slots__ = _fields = ("low", "start", "period", "rise", "finite")
+    __slots__ = _fields = ("low", "start", "period", "rise", "finite", "whole")
     low: int
     start: int
     period: int
     rise: int
     finite: bool
+    whole: bool
 
-    def __init__(self, low: int, start: int, period: int, rise: int, *, finite: bool) -> None:
-        self._set(low=low, start=max(start, low), period=period, rise=rise, finite=finite)
+    def __init__(
+        self, low: int, start: int, period: int, rise: int, *, finite: bool, whole: bool = False
+    ) -> None:
+        put(self, "low", low)
+        put(self, "start", max(start, low))
+        put(self, "period", period)
+        put(self, "rise", rise)
+        put(self, "finite", finite)
+        put(self, "whole", whole)
 
 
 class ExactMap:
@@ -125,9 +134,10 @@ class ExactMap:
         try:
             return self._shape
         except AttributeError:
-            end = (self.horizon or 0) + 1
-            made = self._make_shape() if self.repeats else Shape(1, end, 1, 0, finite=True)
-            self._shape = made
+            if self.repeats:
+                self._shape = self._make_shape()
+            else:
+                self._shape = Shape(1, (self.horizon or 0) + 1, 1, 0, finite=True)
             return self._shape
 
     def __call__(self, n: Any) -> Any:
@@ -404,26 +414,42 @@ class Chain(ExactMap):
             return 1, 1
         return None if end is None else (max(first, 1), max(end, 1))
 
+    def listed(self, window: Iterable[int]) -> Iterable[int]:
+        """The values at a few n, accepted or not: for so few, Python is faster than arrays."""
+        values = window
+        for floor in self.floors:
+            slope, offset, divisor = floor.slope, floor.offset, floor.divisor
+            if divisor == 1:
+                values = [value * slope + offset for value in values]
+            elif slope == 1:
+                values = [(value + offset) // divisor for value in values]
+            else:
+                values = [(value * slope + offset) // divisor for value in values]
+        return values
+
     def _make_shape(self) -> Shape:
         low, high = 1, None
         period = rise = 1
+        whole = True
         for place, floor in enumerate(self.floors):
             least = _reaches(self.floors[:place], floor.low)
-            low = max(low, least) if least is not None else -1
             if least is None:
                 return Shape(1, 1, 1, 0, finite=True)
+            low = max(low, least)
+            whole = whole and floor.modulus == 1
             if floor.high is not None:
                 beyond = _reaches(self.floors[:place], floor.high + 1)
                 if beyond is not None:
                     high = beyond - 1 if high is None else min(high, beyond - 1)
             # What the modulus asks repeats, and so does what the floor drops.
-            for whole in (floor.modulus, floor.divisor // gcd(floor.divisor, floor.slope or 1)):
-                times = whole // gcd(whole, rise) if rise else 1
-                period, rise = period * times, rise * times
+            for part in (floor.modulus, floor.divisor // gcd(floor.divisor, floor.slope or 1)):
+                if part > 1:
+                    times = part // gcd(part, rise) if rise else 1
+                    period, rise = period * times, rise * times
             rise = rise * floor.slope // floor.divisor
         if high is not None:
             return Shape(low, max(high, low - 1) + 1, 1, 0, finite=True)
-        return Shape(low, low, period, rise, finite=False)
+        return Shape(low, low, period, rise, finite=False, whole=whole)
 
     def _text(self) -> str:
         text = "n"
@@ -446,24 +472,32 @@ def _is_floor(size_map: ExactMap) -> TypeGuard[Chain]:
     return isinstance(size_map, Chain) and len(size_map.floors) == 1
 
 
-def chain(floors: Iterable[SizeMap], horizon: int | None = None) -> Chain:
+def chain(
+    floors: Iterable[SizeMap], horizon: int | None = None, after: tuple[SizeMap, ...] = ()
+) -> Chain:
     """Maps of one floor, one after the other, neighbours merged where they are one floor together.
 
     Args:
         floors: the maps, none of which falls.
         horizon: the greatest n that the chain is known at, if there is one.
+        after: what comes before them, merged already.
 
     Raises:
         DeconvcalcError: one of them falls.
     """
-    made: list[SizeMap] = []
+    made = [*after] or [IDENTITY]
     for floor in floors:
         if floor.slope < 0:
             raise DeconvcalcError(f"{floor} falls: it cannot be in a chain", rule="slope")
-        last = made.pop() if made else SizeMap.identity()
-        both = merged(last, floor)
-        made += [both] if both is not None else [last, floor]
-    return Chain(tuple(made) or (SizeMap.identity(),), horizon)
+        both = merged(made[-1], floor)
+        if both is None:
+            made.append(floor)
+        else:
+            made[-1] = both
+    return Chain(tuple(made), horizon)
+
+
+IDENTITY = SizeMap.identity()
 
 
 def merged(first: SizeMap, then: SizeMap) -> SizeMap | None:
@@ -759,7 +793,7 @@ def _one_more(first: ExactMap, then: ExactMap) -> ExactMap:
     stages = first.stages if isinstance(first, _Composed) else (first,)
     last = stages[-1]
     if isinstance(last, Chain) and isinstance(then, Chain):
-        joined = chain([*last.floors, *then.floors], _horizon_of(last, then))
+        joined = chain(then.floors, _horizon_of(last, then), last.floors)
         return _Composed((*stages[:-1], joined), horizon) if stages[:-1] else joined
     return _Composed((*stages, then), horizon)
 

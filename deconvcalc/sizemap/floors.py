@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Progression", "SizeMap"]
 
+put = object.__setattr__
+
 
 class Progression(Value):
     """The integers `start, start + step, ...` up to and including `stop` (None: for ever).
@@ -135,16 +137,23 @@ class SizeMap(Value):
             name, value = ("divisor", divisor) if divisor < 1 else ("modulus", modulus)
             raise DeconvcalcError(f"{name} must be at least 1, not {value}", rule=name)
         common = gcd(slope, divisor)
-        slope, offset, divisor = slope // common, offset // common, divisor // common
-        # floor((a*n + b)/c) keeps its value when b is floored to what divides a*n and c alike.
-        offset -= offset % gcd(modulus, divisor)
-        low += -low % modulus
+        if common > 1:
+            slope, offset, divisor = slope // common, offset // common, divisor // common
+        if modulus > 1:
+            # floor((a*n + b)/c) keeps its value when b is floored to what divides a*n and c alike.
+            offset -= offset % gcd(modulus, divisor)
+            low += -low % modulus
         if high is not None:
             high -= high % modulus
             if high < low:
                 low, high = 1, 0
-        self._set(slope=slope, offset=offset, divisor=divisor)
-        self._set(low=low, high=high, modulus=modulus)
+        # One by one: this is made more often than anything else.
+        put(self, "slope", slope)
+        put(self, "offset", offset)
+        put(self, "divisor", divisor)
+        put(self, "low", low)
+        put(self, "high", high)
+        put(self, "modulus", modulus)
 
     @classmethod
     def identity(cls) -> SizeMap:
