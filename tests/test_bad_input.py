@@ -975,3 +975,66 @@ def test_wide_bounds_are_answered_or_refused(question: tuple[Any, dict[str, Any]
         told = bool(error.hint)
     assert told
     assert time.process_time() - start < SECONDS
+
+
+# A megabyte of text.
+
+MEGABYTE = {
+    "brackets": "(" * 10**6,
+    "closed brackets": "(" * 500_000 + ")" * 500_000,
+    "square brackets": "[" * 10**6,
+    "signs": "-" * 10**6,
+    "attributes": "a" + ".a" * 10**5,
+    "digits": "9" * 10**6,
+    "a long sum": "n" + "+n" * 500_000,
+    "a long product": "2*" * 500_000 + "n",
+    "axes": "9x" * 500_000 + "9",
+    "as much as is read": "9" * 10_000,
+    "as many signs as are read": "-" * 10_000,
+}
+
+ASKED: dict[str, Callable[[str], object]] = {
+    "parse": dc.parse,
+    "an argument": lambda text: dc.parse(f"nn.Conv2d({text})"),
+    "target": dc.solve,
+    "condition": lambda text: dc.solve("2*n", where=text),
+}
+
+TYPED: dict[str, Callable[[str], list[str]]] = {
+    "target": lambda text: ["solve", text],
+    "target after --": lambda text: ["solve", "--", text],
+    "condition": lambda text: ["solve", "2n", "--where", text],
+    "source": lambda text: ["solve", "7", "--from", text],
+    "bound": lambda text: ["solve", "7", "--from", "4", "-k", text],
+    "layer": lambda text: ["size", text, "28"],
+    "size": lambda text: ["size", "nn.Conv2d(1, 1, 3)", text],
+    "size to verify": lambda text: ["verify", "nn.Conv2d(1, 1, 3)", text],
+    "verb": lambda text: [text],
+}
+
+
+def soon(begun: float) -> None:
+    assert time.process_time() - begun < SECONDS
+
+
+@pytest.mark.parametrize("text", MEGABYTE.values(), ids=MEGABYTE)
+@pytest.mark.parametrize("ask", ASKED.values(), ids=ASKED)
+def test_a_megabyte_of_text_is_refused_soon(ask: Callable[[str], object], text: str) -> None:
+    begun = time.process_time()
+    with pytest.raises(dc.DeconvcalcError) as caught:
+        ask(text)
+    soon(begun)
+    assert len(str(caught.value)) < 1_000
+
+
+@pytest.mark.parametrize("text", MEGABYTE.values(), ids=MEGABYTE)
+@pytest.mark.parametrize("typed", TYPED.values(), ids=TYPED)
+def test_a_megabyte_is_typed(typed: Callable[[str], list[str]], text: str) -> None:
+    begun = time.process_time()
+    result = CliRunner().invoke(main, typed(text))
+    soon(begun)
+    assert result.exit_code == 2
+    assert isinstance(result.exception, SystemExit)
+    assert not result.stdout
+    assert "Traceback" not in result.stderr
+    assert len(result.stderr) < 1_500

@@ -21,8 +21,29 @@ VERBS = {
 """The verbs and what they do; a verb's module is imported when it is used."""
 
 
+LONGEST = 10_000
+"""No argument is longer: what reads layers and targets reads no more."""
+
+
+_LONGEST_NAME = 40
+
+
 class _Verbs(click.Group):
     """A group whose commands are imported when they are asked for."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        options = args[: args.index("--")] if "--" in args else args
+        for argument in args:
+            if len(argument) > LONGEST:
+                raise click.UsageError(
+                    f"the argument {argument[:20]!r}... has {len(argument)} characters, and at "
+                    f"most {LONGEST} are read",
+                    ctx,
+                )
+        for option in options:
+            if option.startswith("--") and len(option.partition("=")[0]) > _LONGEST_NAME:
+                raise click.UsageError(f"no such option: {option[:_LONGEST_NAME]!r}...", ctx)
+        return super().parse_args(ctx, args)
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
         return list(VERBS)
@@ -52,9 +73,10 @@ class _Verbs(click.Group):
         if name and not name.startswith("-") and name not in VERBS:
             from difflib import get_close_matches
 
-            near = get_close_matches(name, VERBS, n=1)
+            near = get_close_matches(name[:_LONGEST_NAME], VERBS, n=1)
             hint = f"Did you mean {near[0]}?" if near else f"Known are: {', '.join(VERBS)}."
-            raise click.UsageError(f"there is no command {name!r}. {hint}", ctx)
+            shown = repr(name) if len(name) <= _LONGEST_NAME else f"{name[:_LONGEST_NAME]!r}..."
+            raise click.UsageError(f"there is no command {shown}. {hint}", ctx)
         return super().resolve_command(ctx, args)
 
 

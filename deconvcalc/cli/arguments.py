@@ -38,12 +38,13 @@ def _number(text: str, fail: Callable[[str], Any]) -> int:
     found = _NUMBER.fullmatch(text)
     if found is None:
         if re.fullmatch(r"-\s*\d+", text):
-            fail(f"{text} is negative")
+            fail(f"{text[:40]} is negative")
         if re.fullmatch(r"\d*\.\d+", text):
-            fail(f"{text} is not a whole number")
+            fail(f"{text[:40]} is not a whole number")
         if re.fullmatch(r"[0-9]+", text):
             fail(f"a number of {len(text)} digits is larger than 10**18")
-        fail(f"{text!r} is not a number" if text else "a number is missing")
+        shown = repr(text) if len(text) <= 40 else f"{text[:40]!r}..."
+        fail(f"{shown} is not a number" if text else "a number is missing")
         raise AssertionError  # fail raises
     base, sign, power = found[1], found[2], int(found[3] or 0)
     number = int(base)
