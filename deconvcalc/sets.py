@@ -78,7 +78,9 @@ class _Classes(Value):
         if len(found) > MOST_CLASSES:
             raise _too_many_classes(len(found))
         modulus, found = _least_period(modulus, found)
-        self._set(modulus=modulus, marked=found, negated=negated)
+        put(self, "modulus", modulus)
+        put(self, "marked", found)
+        put(self, "negated", negated)
 
     def flipped(self) -> _Classes:
         """All other integers."""
@@ -188,13 +190,18 @@ def _least_period(modulus: int, marked: tuple[int, ...]) -> tuple[int, tuple[int
     while rest > 1:
         if prime * prime > rest:
             prime = rest
-        if rest % prime:
-            prime += 1
-            continue
-        rest //= prime
-        period, few = modulus // prime, len(marked) // prime
-        if all(marked[i + few] - marked[i] == period for i in range(len(marked) - few)):
+        while rest % prime == 0:
+            period, few = modulus // prime, len(marked) // prime
+            repeats = marked[few] - marked[0] == period and all(
+                marked[i + few] - marked[i] == period for i in range(len(marked) - few)
+            )
+            if not repeats:  # and so it does not by a smaller part either
+                while rest % prime == 0:
+                    rest //= prime
+                break
+            rest //= prime
             modulus, marked = period, marked[:few]
+        prime += 1
     return modulus, marked
 
 
@@ -211,8 +218,11 @@ def _every(modulus: int) -> _Classes:
 
 
 def _both(one: _Classes, two: _Classes) -> _Classes:
-    if _FULL in (one, two):
-        return two if one == _FULL else one
+    if one.modulus == two.modulus == 1:
+        return one if one.negated and two.negated else _EMPTY
+    if one.modulus == 1 or two.modulus == 1:  # everything, or nothing
+        whole, other = (one, two) if one.modulus == 1 else (two, one)
+        return other if whole else _EMPTY
     if one.negated and two.negated:
         return _either(one.flipped(), two.flipped()).flipped()
     if one.negated:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import deconvcalc as dc
+from deconvcalc import sets
 from deconvcalc.sizemap.exact import chain
 from tests.test_exact_maps import by_hand, floors
 
@@ -83,3 +84,61 @@ def test_axes_may_differ() -> None:
 def test_values_come_for_arrays_too() -> None:
     values, taken = dc.compose([dc.Conv(3, stride=2)]).values(np.arange(1, 6))
     assert values[taken].tolist() == [1, 1, 2]
+
+
+def test_maps_stand_among_layers() -> None:
+    down = dc.compose([dc.Conv(3, stride=2, padding=1)])
+    for stack in (
+        [down, down],
+        [dc.Conv(3, stride=2, padding=1), down],
+        [down, dc.Identity(), down],
+    ):
+        assert str(dc.compose(stack)) == "floor((n + 3)/4)"
+    slice_ = dc.compose([dc.Slice(1, 9)])
+    twice = dc.compose([slice_, slice_, dc.Upsample(2), dc.Upsample(0.5), slice_, slice_])
+    for n in range(1, 30):
+        size: int | None = n
+        for one in (*[dc.Slice(1, 9)] * 2, dc.Upsample(2), dc.Upsample(0.5), *[dc.Slice(1, 9)] * 2):
+            size = one.output_size(size) if size is not None and one.accepts(size) else None
+        assert size == (twice(n) if twice.accepts(n) else None)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_where_one_map_is_at_least_another(seed: int) -> None:
+    rng = random.Random(f"at least {seed}")
+    for _ in range(25):
+        one, other = floors(rng), floors(rng)
+        pairs = [(by_hand(one, n), by_hand(other, n)) for n in range(1, N + 1)]
+        assert members(dc.at_least(chain(one), chain(other))) == [
+            n for n, (a, b) in enumerate(pairs, 1) if a is not None and b is not None and a >= b
+        ]
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_short_periods_are_compared_as_long_ones(
+    seed: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The quick way for chains that take all n from some n on."""
+    rng = random.Random(f"short {seed}")
+    pairs = []
+    for _ in range(25):
+        stacks = [
+            [
+                dc.SizeMap(
+                    rng.choice((1, 2, 4)),
+                    rng.randint(-6, 6),
+                    rng.choice((1, 2, 4)),
+                    rng.randint(1, 6),
+                )
+                for _ in range(rng.randint(1, 3))
+            ]
+            for _ in range(2)
+        ]
+        pairs.append([chain(stack) for stack in stacks])
+    quick = [(dc.agreement(*pair), dc.at_least(*pair)) for pair in pairs]
+    monkeypatch.setattr(sets, "_SHORT", 0)
+    assert quick == [(dc.agreement(*pair), dc.at_least(*pair)) for pair in pairs]
+    for pair, found in zip(pairs, quick, strict=True):
+        (a, here), (b, there) = [one.values(np.arange(1, N + 1)) for one in pair]
+        assert members(found[0]) == (np.flatnonzero(here & there & (a == b)) + 1).tolist()
+        assert members(found[1]) == (np.flatnonzero(here & there & (a >= b)) + 1).tolist()

@@ -353,8 +353,8 @@ class Layer(Value):
         >>> print(ConvTranspose(6, stride=2).size_map())
         2*n + 4
         """
-        maps = tuple([_map(formula) for formula in self._formulas])
-        return maps[0] if len(maps) == 1 else maps
+        formulas = self._formulas
+        return _map(formulas[0]) if len(formulas) == 1 else tuple([_map(one) for one in formulas])
 
     def at(self, size: Any) -> Self:
         """The layer with its rules made explicit for one size. A layer without rules is itself.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 from deconvcalc.errors import DeconvcalcError, LayerError
@@ -73,15 +72,19 @@ def _maps_of(layer: Layer | ExactMap | SizeMap) -> Any:
 
 def _in_turn(maps: list[SizeMap | ExactMap]) -> ExactMap:
     """Maps one after the other, those of one floor together."""
-    first = maps[0]
-    begun = isinstance(first, ExactMap)
-    floors: list[Any] = [*takewhile(lambda one: isinstance(one, SizeMap), maps[begun:])]
-    if isinstance(first, Chain) and first.horizon is None:
-        made: ExactMap = chain(floors, None, first.floors)
-    elif begun:
-        made = exact(first).then(chain(floors)) if floors else exact(first)
-    else:
-        made = chain(floors)
-    for one in maps[begun + len(floors) :]:
-        made = made.then(one)
+    made: ExactMap | None = None
+    floors: list[SizeMap] = []
+    for one in [*maps, None]:
+        if isinstance(one, SizeMap):
+            floors.append(one)
+            continue
+        if floors:  # those of one floor together
+            if isinstance(made, Chain) and made.horizon is None:
+                made = chain(floors, None, made.floors)
+            else:
+                made = chain(floors) if made is None else made.then(chain(floors))
+            floors = []
+        if one is not None:
+            made = one if made is None else made.then(one)
+    assert made is not None
     return made

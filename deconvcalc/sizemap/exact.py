@@ -428,6 +428,10 @@ class Chain(ExactMap):
         return values
 
     def _make_shape(self) -> Shape:
+        only = self.floors[0]
+        if len(self.floors) == only.modulus == 1 and only.high is None and only.slope > 0:
+            low = max(only.low, 1)
+            return Shape(low, low, only.divisor, only.slope, finite=False, whole=True)
         low, high = 1, None
         period = rise = 1
         whole = True
@@ -503,6 +507,8 @@ IDENTITY = SizeMap.identity()
 def merged(first: SizeMap, then: SizeMap) -> SizeMap | None:
     """Two maps of one floor as one, or None where they are none together."""
     a, b, c = first.slope, first.offset, first.divisor
+    if c > 1 < then.slope and a == 1 == first.modulus:
+        return None  # a floor, and then a slope
     divides = (a * first.modulus) % c == 0 and (a * first.low + b) % c == 0
     if divides or then.slope == 1:
         slope, offset, divisor = then.slope * a, then.slope * b + then.offset * c, c * then.divisor
