@@ -1309,7 +1309,10 @@ def _marks(holds: Callable[[Any], Any], low: int, end: int) -> Any:
     """Where something holds from low up to before `end`, as an array of bools."""
     import numpy as np
 
-    found = [np.zeros(0, dtype=bool), *[holds(sizes) for sizes in chunks(low, end)]]
+    found = [
+        np.zeros(0, dtype=bool),
+        *[holds(sizes) for sizes in chunks(low, end, all_of_them=True)],
+    ]
     return np.concatenate(found)
 
 

@@ -340,7 +340,7 @@ class ExactMap:
         """
         found: list[int] = []
         shape = self.shape
-        for sizes in chunks(shape.start, shape.start + shape.period):
+        for sizes in chunks(shape.start, shape.start + shape.period, all_of_them=True):
             values, taken = self.values(sizes)
             if taken.any():
                 found += [int(values[taken].min()), int(values[taken].max())]
@@ -526,9 +526,10 @@ def merged(first: SizeMap, then: SizeMap) -> SizeMap | None:
         if beyond is not None:
             high = beyond - 1 if high is None else min(high, beyond - 1)
     if then.modulus > 1:
-        if c > 1 or b % then.modulus:
+        whole = c * then.modulus  # what it must divide, before the division
+        if (c > 1 and not divides) or b % whole:
             return None
-        modulus = lcm(modulus, then.modulus // gcd(then.modulus, a))
+        modulus = lcm(modulus, whole // gcd(whole, a))
     return SizeMap(slope, offset, divisor, low, high, modulus)
 
 
@@ -862,16 +863,22 @@ def up_to(end: int, *maps: ExactMap) -> int:
     return min([end, *[one.horizon + 1 for one in maps if one.horizon is not None]])
 
 
-def chunks(low: int, end: int) -> Iterator[np.ndarray]:
+def chunks(low: int, end: int, *, all_of_them: bool = False) -> Iterator[np.ndarray]:
     """The n from low up to end, which is excluded, in arrays.
+
+    Args:
+        low: the first n.
+        end: the first n that is no longer meant.
+        all_of_them: whether a few are of no use, so that too many are refused at once.
 
     Raises:
         UndecidedError: past the work limit.
     """
     import numpy as np
 
+    most = WORK_LIMIT if end - low <= WORK_LIMIT or not all_of_them else 0
     for begun in range(low, end, CHUNK):
-        if begun - low >= WORK_LIMIT:
+        if begun - low >= most:
             raise UndecidedError(
                 f"a decision needs n from {low} to {end}: more than {WORK_LIMIT:,}",
                 rule="work limit",
@@ -907,7 +914,7 @@ def _roomy(values: np.ndarray, factor: int, more: int = 0) -> np.ndarray:
 def _gap(one: ExactMap, other: ExactMap, low: int, end: int) -> tuple[int, int]:
     """The least and the greatest difference of two maps on a range, where both accept."""
     least, most = 0, 0
-    for sizes in chunks(low, end):
+    for sizes in chunks(low, end, all_of_them=True):
         ones, here = one.values(sizes)
         others, there = other.values(sizes)
         both = here & there
