@@ -568,7 +568,7 @@ class Sizes(Value):
         low = max(low, 1)
         if high is None:
             # Nothing is before it; it may begin right after the last one that it leaves out.
-            last = classes.previous(low - 1)
+            last = classes.previous(low - 1) if low > 1 else None
             made = cls.__new__(cls)
             put(made, "_head", ())
             put(made, "start", max(last or 0, 0) + 1)
@@ -587,7 +587,7 @@ class Sizes(Value):
         >>> print(Sizes.all())
         any n ≥ 1
         """
-        return cls._made([(1, _FULL)])
+        return cls._span(_FULL, 1, None)
 
     @classmethod
     def none(cls) -> Sizes:
@@ -819,10 +819,8 @@ class Sizes(Value):
     def __and__(self, other: Sizes) -> Sizes:
         if not isinstance(other, Sizes):
             return NotImplemented
-        if not (self._head or other._head):
-            known = self._span(_both(self._tail, other._tail), max(self.start, other.start), None)
-            if self.horizon is None and other.horizon is None:
-                return known
+        if not (self._head or other._head) and self.horizon is other.horizon is None:
+            return self._span(_both(self._tail, other._tail), max(self.start, other.start), None)
         return self._made(_meet(self._steps(), other._steps()), self._both_known(other))
 
     def __or__(self, other: Sizes) -> Sizes:

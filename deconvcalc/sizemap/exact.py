@@ -436,20 +436,22 @@ class Chain(ExactMap):
         period = rise = 1
         whole = True
         for place, floor in enumerate(self.floors):
-            least = _reaches(self.floors[:place], floor.low)
+            least = _reaches(self.floors[:place], floor.low) if place else floor.low
             if least is None:
                 return Shape(1, 1, 1, 0, finite=True)
             low = max(low, least)
-            whole = whole and floor.modulus == 1
             if floor.high is not None:
                 beyond = _reaches(self.floors[:place], floor.high + 1)
                 if beyond is not None:
                     high = beyond - 1 if high is None else min(high, beyond - 1)
             # What the modulus asks repeats, and so does what the floor drops.
-            for part in (floor.modulus, floor.divisor // gcd(floor.divisor, floor.slope or 1)):
-                if part > 1:
-                    times = part // gcd(part, rise) if rise else 1
-                    period, rise = period * times, rise * times
+            if floor.modulus > 1:
+                whole = False
+                times = floor.modulus // gcd(floor.modulus, rise) if rise else 1
+                period, rise = period * times, rise * times
+            if floor.divisor > 1:
+                times = floor.divisor // gcd(floor.divisor, rise) if rise else 1
+                period, rise = period * times, rise * times
             rise = rise * floor.slope // floor.divisor
         if high is not None:
             return Shape(low, max(high, low - 1) + 1, 1, 0, finite=True)
