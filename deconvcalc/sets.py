@@ -123,6 +123,10 @@ class _Classes(Value):
 
     def previous(self, n: int) -> int | None:
         """The greatest member from n downwards."""
+        if self.marked and not self.negated:
+            place = bisect_right(self.marked, n % self.modulus)
+            turn = n - n % self.modulus if place else n - n % self.modulus - self.modulus
+            return turn + self.marked[place - 1]
         return self.nth(self.rank(n + 1) - 1) if self else None
 
     def count(self, low: int, high: int) -> int:
@@ -237,7 +241,11 @@ def _common(one: _Classes, two: _Classes) -> _Classes:
     if one.modulus % two.modulus == 0:
         inside = set(two.marked)
         kept = [r for r in one.marked if r % two.modulus in inside]
-        return one if len(kept) == len(one.marked) else _Classes(one.modulus, kept)
+        if len(kept) == len(one.marked):
+            return one
+        if len(kept) == len(two.marked) and one.modulus == two.modulus:
+            return two
+        return _Classes(one.modulus, kept)
     shared = gcd(one.modulus, two.modulus)
     partners: dict[int, list[int]] = {}
     for residue in two.marked:
