@@ -14,6 +14,7 @@ __version__ = "0.1.0"
 if TYPE_CHECKING:
     from deconvcalc.checkers.confirming import recheck, verify
     from deconvcalc.checkers.verdict import Verdict
+    from deconvcalc.derivation import Derivation, Proof, Step, derive
     from deconvcalc.errors import (
         CheckError,
         ConversionError,
@@ -78,6 +79,7 @@ __all__ = [
     "DeconvcalcError",
     "Dense",
     "DepthwiseConv",
+    "Derivation",
     "DialectError",
     "ExactMap",
     "Explicit",
@@ -97,6 +99,7 @@ __all__ = [
     "PixelShuffle",
     "PixelUnshuffle",
     "Progression",
+    "Proof",
     "QueryError",
     "Reshape",
     "Same",
@@ -104,6 +107,7 @@ __all__ = [
     "SizeMap",
     "Sizes",
     "Slice",
+    "Step",
     "ToSize",
     "Unfold",
     "Upsample",
@@ -113,6 +117,7 @@ __all__ = [
     "at_least",
     "compose",
     "convert",
+    "derive",
     "invert",
     "parse",
     "preimage",
@@ -130,6 +135,7 @@ _ROOMS = {
     **dict.fromkeys(("recheck", "verify"), "checkers.confirming"),
     "Verdict": "checkers.verdict",
     **dict.fromkeys(("Sizes", "accepted", "agreement", "at_least", "preimage"), "sets"),
+    **dict.fromkeys(("Derivation", "Proof", "Step", "derive"), "derivation"),
     "ExactMap": "sizemap.exact",
     "compose": "layers.stacks",
     **dict.fromkeys(("Inverse", "invert"), "inversion"),

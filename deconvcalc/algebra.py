@@ -1,6 +1,6 @@
-"""The only room that asks which algebra it is in: int, numpy array, sympy or an exact map.
+"""The only room that asks which algebra it is in: int, numpy array, sympy, an exact map or a term.
 
-Formulas use `+ - * //` and the functions below, and so run unchanged in all four. numpy and sympy
+Formulas use `+ - * //` and the functions below, and so run unchanged in all five. numpy and sympy
 are recognised only where somebody has imported them already.
 """
 
@@ -19,6 +19,7 @@ __all__ = [
     "floor_div",
     "is_array",
     "is_expression",
+    "is_term",
     "scaled_floor",
     "smax",
     "smin",
@@ -41,8 +42,13 @@ def is_expression(value: object) -> bool:
 
 
 def _is_map(value: object) -> bool:
-    """Whether `value` is an exact map of any shape, which says so itself."""
-    return getattr(value, "is_exact_map", False) is True
+    """Whether `value` is an exact map of any shape or a term, which say so themselves."""
+    return getattr(value, "is_exact_map", False) is True or is_term(value)
+
+
+def is_term(value: object) -> bool:
+    """Whether `value` is a term, which keeps how it was computed."""
+    return getattr(value, "is_term", False) is True
 
 
 def floor_div(a: Size, b: Size) -> Size:
@@ -55,6 +61,8 @@ def ceil_div(a: Size, b: Size) -> Size:
     if is_expression(a) or is_expression(b):
         # sympy does not turn -floor(-a/b) into a ceiling by itself.
         return sys.modules["sympy"].ceiling(a / b)
+    if is_term(a):
+        return a.ceil_div(b)
     return -(-a // b)
 
 
@@ -115,6 +123,9 @@ def scaled_floor(n: Size, scale: float) -> Size:
         return numpy.floor(n * scale).astype(numpy.int64)
     if is_expression(n):
         return _scaled_floor_function()(n, scale)
+    if is_term(n):
+        value = getattr(scale, "value", scale)
+        return n.scaled(scale, None if n.value is None else _floor_of_product(n.value, value))
     if isinstance(n, int):
         return _floor_of_product(n, scale)
     return math.floor(n * scale)

@@ -1,8 +1,9 @@
 """Each layer's size along one axis, and its rules, once.
 
 A formula is a small frozen value with `size(n)` and `slacks(n)`. Both use `+ - * //` and the
-functions of `algebra` alone, so that `n` may be an int, a numpy array, a sympy expression or a
-`SizeMap`. A slack is a rule as a number with a name: the rule holds where the number is at least 0.
+functions of `algebra` alone, so that `n` may be an int, a numpy array, a sympy expression, a
+`SizeMap` or a `Term`. A slack is a rule as a number with a name: the rule holds where the number is
+at least 0.
 
 Notation: input size n, output size m, stride s, effective kernel ke = d*(k - 1) + 1.
 Sources: the "Shape" sections of torch.nn 2.13 and keras.layers 3.15, corrected by forward passes.
@@ -10,13 +11,15 @@ Sources: the "Shape" sections of torch.nn 2.13 and keras.layers 3.15, corrected 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from deconvcalc.algebra import Size, ceil_div, certain, scaled_floor, smax, smin
 from deconvcalc.values import Value
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from deconvcalc.terms import Term
 
 __all__ = [
     "Constant",
@@ -43,12 +46,14 @@ class Formula(Value):
     """The size along one axis.
 
     Attributes:
-        text: the formula in the field's letters.
+        letters: the letter of each field that the size depends on.
+        source: where the rule comes from, if not from the layer that has it.
         modulus: every accepted input is a multiple of it.
     """
 
     __slots__ = ()
-    text: ClassVar[str] = "n"
+    letters: ClassVar[dict[str, str]] = {}
+    source: ClassVar[str | None] = None
 
     @property
     def modulus(self) -> int:
@@ -70,17 +75,22 @@ class Formula(Value):
             result = result.where(slack)
         return result.where(0, self.modulus)
 
-    def letters(self) -> dict[str, Any]:
-        """What the letters of `text` stand for."""
-        return {}
+    def traced(self, n: Term) -> Term:
+        """The size as a term in the field's letters, each of which has its value."""
+        from deconvcalc.terms import letter, term
 
-    def steps(self, n: int) -> list[str]:  # noqa: ARG002  # for those that override it
-        """The formula with numbers, worked out step by step, without the result."""
-        return []
+        made = type(self).__new__(type(self))
+        for name, value in zip(self._fields, self._values(), strict=True):
+            shown = value is not None and name in self.letters
+            made._set(**{name: letter(self.letters[name], value) if shown else value})
+        return term(made.size(n))
 
-    def dropped(self, n: int) -> int:  # noqa: ARG002  # for those that override it
-        """What the floor of the formula drops at n: the remainder of its division."""
-        return 0
+    @property
+    def text(self) -> str:
+        """The formula in the field's letters."""
+        from deconvcalc.terms import letter
+
+        return str(self.traced(letter("n")))
 
 
 def _enough(n: Size, least: int) -> tuple[str, Size]:
@@ -122,7 +132,12 @@ class Window(Formula):
 
     __slots__ = ("after", "before", "ceil_mode", "fill", "kernel", "least", "stride")
     _fields = ("kernel", "stride", "before", "after", "ceil_mode", "fill", "least")
-    text_of_floor: ClassVar[str] = "floor((n + before + after - ke) / s) + 1"
+    letters: ClassVar[dict[str, str]] = {
+        "before": "before",
+        "after": "after",
+        "kernel": "ke",
+        "stride": "s",
+    }
     kernel: int
     stride: int
     before: int
@@ -143,19 +158,6 @@ class Window(Formula):
     ) -> None:
         self._set(kernel=kernel, stride=stride, before=before, after=after)
         self._set(ceil_mode=ceil_mode, fill=fill, least=least)
-
-    @property
-    def text(self) -> str:  # type: ignore[override]  # depends on ceil_mode
-        """The formula in the field's letters."""
-        if not self.ceil_mode:
-            return self.text_of_floor
-        if self.after < 0:
-            return "floor((n + before + after + s - 1 + min(s - ke, 0)) / s)"
-        return "floor((n + before + s - 1 + min(s + after - ke, 0)) / s)"
-
-    def letters(self) -> dict[str, Any]:
-        """What the letters of `text` stand for."""
-        return {"before": self.before, "after": self.after, "ke": self.kernel, "s": self.stride}
 
     def _span(self, n: Size) -> Size:
         if self.ceil_mode:
@@ -178,37 +180,20 @@ class Window(Formula):
             yield "the window fits into the padded input", self._span(n)
         yield from _room_to_pad(n, self.before, self.after, self.fill)
 
-    def steps(self, n: int) -> list[str]:
-        """The division, and its floor."""
-        span = self._span(n)
-        if self.ceil_mode:
-            return [f"floor({span} / {self.stride})"]
-        return [f"floor({span} / {self.stride}) + 1", f"{span // self.stride} + 1"]
-
-    def dropped(self, n: int) -> int:
-        """How many elements at the end of the padded input no window reads.
-
-        With `ceil_mode`, the remainder of its own division.
-        """
-        return int(self._span(n) % self.stride)
-
 
 class SameWindow(Formula):
     """A window with TensorFlow's `same` rule: ceil(n/s) windows, the padding chosen to fit."""
 
     __slots__ = ("kernel", "lower", "stride")
     _fields = ("kernel", "stride", "lower")
-    text = "ceil(n / s)"
+    letters: ClassVar[dict[str, str]] = {"stride": "s"}
+    source = "tf.nn.convolution, padding SAME"
     kernel: int
     stride: int
     lower: bool
 
     def __init__(self, kernel: int, stride: int, lower: bool = False) -> None:
         self._set(kernel=kernel, stride=stride, lower=lower)
-
-    def letters(self) -> dict[str, Any]:
-        """What the letters of `text` stand for."""
-        return {"s": self.stride}
 
     def size(self, n: Size) -> Size:
         """One window for every s inputs, and one for the rest."""
@@ -229,7 +214,12 @@ class Spread(Formula):
 
     __slots__ = ("after", "before", "kernel", "stride")
     _fields: ClassVar[tuple[str, ...]] = ("kernel", "stride", "before", "after")
-    text = "(n - 1)*s + ke - before - after"
+    letters: ClassVar[dict[str, str]] = {
+        "stride": "s",
+        "kernel": "ke",
+        "before": "before",
+        "after": "after",
+    }
     kernel: int
     stride: int
     before: int
@@ -238,17 +228,9 @@ class Spread(Formula):
     def __init__(self, kernel: int, stride: int, before: int, after: int) -> None:
         self._set(kernel=kernel, stride=stride, before=before, after=after)
 
-    def letters(self) -> dict[str, Any]:
-        """What the letters of `text` stand for."""
-        return {"s": self.stride, "ke": self.kernel, "before": self.before, "after": self.after}
-
     def full(self, n: Size) -> Size:
         """The length before any crop."""
         return (n - 1) * self.stride + self.kernel
-
-    def steps(self, n: int) -> list[str]:
-        """The full length, and the crops."""
-        return [f"{self.full(n)} - {self.before} - {self.after}".replace("- -", "+ ")]
 
     def size(self, n: Size) -> Size:
         """What the crops leave."""
@@ -269,7 +251,7 @@ class SpreadTo(Spread):
 
     __slots__ = ("room", "target")
     _fields = (*Spread._fields, "target", "room")
-    text = "the size asked for"
+    letters: ClassVar[dict[str, str]] = {"target": "size"}
     target: int
     room: tuple[int | None, int]
 
@@ -304,15 +286,11 @@ class Multiple(Formula):
 
     __slots__ = ("factor",)
     _fields = ("factor",)
-    text = "n * factor"
+    letters: ClassVar[dict[str, str]] = {"factor": "factor"}
     factor: int
 
     def __init__(self, factor: int) -> None:
         self._set(factor=factor)
-
-    def letters(self) -> dict[str, Any]:
-        """What the letters of `text` stand for."""
-        return {"factor": self.factor}
 
     def size(self, n: Size) -> Size:
         """The product."""
@@ -324,7 +302,7 @@ class Part(Formula):
 
     __slots__ = ("factor",)
     _fields = ("factor",)
-    text = "n / factor"
+    letters: ClassVar[dict[str, str]] = {"factor": "factor"}
     factor: int
 
     def __init__(self, factor: int) -> None:
@@ -334,10 +312,6 @@ class Part(Formula):
     def modulus(self) -> int:
         """The factor divides every accepted input."""
         return self.factor
-
-    def letters(self) -> dict[str, Any]:
-        """What the letters of `text` stand for."""
-        return {"factor": self.factor}
 
     def size(self, n: Size) -> Size:
         """The quotient."""
@@ -349,15 +323,11 @@ class Scaled(Formula):
 
     __slots__ = ("scale",)
     _fields = ("scale",)
-    text = "floor(n * scale)"
+    letters: ClassVar[dict[str, str]] = {"scale": "scale"}
     scale: float
 
     def __init__(self, scale: float) -> None:
         self._set(scale=scale)
-
-    def letters(self) -> dict[str, Any]:
-        """What the letters of `text` stand for."""
-        return {"scale": self.scale}
 
     def size(self, n: Size) -> Size:
         """The floor of the rounded product."""
@@ -374,7 +344,7 @@ class Constant(Formula):
 
     __slots__ = ("target",)
     _fields = ("target",)
-    text = "the size asked for"
+    letters: ClassVar[dict[str, str]] = {"target": "size"}
     target: int
 
     def __init__(self, target: int) -> None:
@@ -393,7 +363,7 @@ class Shifted(Formula):
 
     __slots__ = ("after", "before", "fill", "least")
     _fields = ("before", "after", "fill", "least")
-    text = "n + before + after"
+    letters: ClassVar[dict[str, str]] = {"before": "before", "after": "after"}
     before: int
     after: int
     fill: str
@@ -401,10 +371,6 @@ class Shifted(Formula):
 
     def __init__(self, before: int, after: int, fill: str = "constant", least: int = 1) -> None:
         self._set(before=before, after=after, fill=fill, least=least)
-
-    def letters(self) -> dict[str, Any]:
-        """What the letters of `text` stand for."""
-        return {"before": self.before, "after": self.after}
 
     def size(self, n: Size) -> Size:
         """The padded size."""
@@ -422,25 +388,13 @@ class Sliced(Formula):
 
     __slots__ = ("start", "step", "stop")
     _fields = ("start", "stop", "step")
-    text = "ceil((end - begin) / step)"
+    letters: ClassVar[dict[str, str]] = {"start": "start", "stop": "stop", "step": "step"}
     start: int
     stop: int | None
     step: int
 
     def __init__(self, start: int, stop: int | None, step: int) -> None:
         self._set(start=start, stop=stop, step=step)
-
-    def letters(self) -> dict[str, Any]:
-        """What the letters of `text` stand for."""
-        end = "n" if self.stop is None else f"min(n, {self.stop})"
-        begin = f"max(n - {-self.start}, 0)" if self.start < 0 else str(self.start)
-        if self.stop is not None and self.stop < 0:
-            end = f"n - {-self.stop}"
-        return {"begin": begin, "end": end, "step": self.step}
-
-    def steps(self, n: int) -> list[str]:
-        """The ends as numbers."""
-        return [f"ceil(({self._end(n)} - {self._begin(n)}) / {self.step})"]
 
     def _end(self, n: Size) -> Size:
         if self.stop is None:

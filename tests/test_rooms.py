@@ -17,10 +17,11 @@ FACE = "deconvcalc"
 # A room may import itself and every room on a floor below its own.
 FLOORS = (
     {"errors", "algebra", "values", "symbols"},
+    {"terms"},
     {"formulas", "sizemap"},
     {"layers"},
-    {"sets", "expressions", "placement", "costs", "dialects", "derivation", "inversion"},
-    {"notation", "translation"},
+    {"sets", "expressions", "placement", "costs", "dialects", "inversion"},
+    {"notation", "translation", "derivation"},
     {"solver", "model"},
     {"designer", "tracing", "checkers"},
     {"assertions", "render"},

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from deconvcalc.cli.arguments import FORMAT, SIZE, Verb, exit_2, wants_rich
+
+if TYPE_CHECKING:
+    from deconvcalc.derivation import Derivation
 
 
 @click.command("size", cls=Verb)
@@ -18,7 +21,13 @@ from deconvcalc.cli.arguments import FORMAT, SIZE, Verb, exit_2, wants_rich
     type=click.Choice(["torch", "keras"]),
     help="Whose names and rules count. By default the name tells.",
 )
-@click.option("--format", "form", type=FORMAT, default="table", show_default=True)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice([*FORMAT.choices, "latex"]),
+    default="table",
+    show_default=True,
+)
 def command(layer: str, size: Any, dialect: str | None, form: str) -> None:
     r"""The output size of a layer, and the arithmetic that gives it.
 
@@ -44,12 +53,13 @@ def command(layer: str, size: Any, dialect: str | None, form: str) -> None:
                 raise
             click.echo(f"Error: {error}", err=True)
             sys.exit(1)
-        steps = derive(read, size)
-    _show(repr(read), size, result, steps, form)
+        # Layers that couple their axes have no arithmetic of one axis.
+        derivation = None if read.couples else derive(read, size)
+    _show(repr(read), size, result, derivation, form)
 
 
-def _show(layer: str, size: Any, result: Any, steps: Any, form: str) -> None:
-    from deconvcalc.render.text import derivation, size_title
+def _show(layer: str, size: Any, result: Any, derivation: Derivation | None, form: str) -> None:
+    from deconvcalc.render.text import size_title
 
     if form == "table":
         title = size_title(layer, size, result)
@@ -58,10 +68,16 @@ def _show(layer: str, size: Any, result: Any, steps: Any, form: str) -> None:
 
             console = Console(highlight=False)
             console.print(title, style="bold", markup=False)
-            console.print(derivation(steps), markup=False)
+            if derivation is not None:
+                console.print(derivation.text, markup=False)
         else:
-            click.echo("\n".join([title, *([derivation(steps)] if steps else [])]))
+            click.echo("\n".join([title, *([derivation.text] if derivation else [])]))
+        return
+    if form == "latex":
+        if derivation is None:
+            raise click.UsageError("a layer that couples its axes has no derivation of one axis.")
+        click.echo(derivation.latex)
         return
     from deconvcalc.render import records
 
-    click.echo(records.size_text(records.size_document(layer, size, result, steps), form))
+    click.echo(records.size_text(records.size_document(layer, size, result, derivation), form))

@@ -242,12 +242,14 @@ class Layer(Value):
     Attributes:
         axes: how many axes it has; None for as many as a size has.
         couples: whether its axes depend on each other.
+        source: where its size rule is written.
     """
 
     __slots__ = ("_formulas", "axes")
     _required: ClassVar[tuple[str, ...]] = ()
     _defaults: ClassVar[dict[str, Any]] = {}
     couples: ClassVar[bool] = False
+    source: ClassVar[str] = ""
     axes: int | None
     _formulas: tuple[Formula, ...]
 

@@ -45,6 +45,7 @@ class Upsample(Layer):
     """
 
     __slots__ = ("align_corners", "factor", "mode", "size")
+    source = "torch.nn.Upsample, section Shape"
     _fields = ("factor", "size", "mode", "align_corners", "axes")
     _defaults: ClassVar[dict[str, Any]] = {"mode": "nearest", "align_corners": False}
     factor: Any
@@ -108,6 +109,7 @@ class PixelShuffle(Layer):
     """
 
     __slots__ = ("factor",)
+    source = "torch.nn.PixelShuffle, section Shape"
     _fields = ("factor", "axes")
     _required: ClassVar[tuple[str, ...]] = ("factor",)
     factor: Any
@@ -135,6 +137,7 @@ class PixelUnshuffle(PixelShuffle):
     """
 
     __slots__ = ()
+    source = "torch.nn.PixelUnshuffle, section Shape"
 
     def _formula(self, pick: Callable[[Any], Any]) -> Formula:
         return Part(pick(self.factor))
@@ -160,6 +163,7 @@ class Pad(Layer):
     """
 
     __slots__ = ("mode", "padding", "value")
+    source = "torch.nn.ConstantPad2d, section Shape"
     _fields = ("padding", "mode", "value", "axes")
     _required: ClassVar[tuple[str, ...]] = ()
     _defaults: ClassVar[dict[str, Any]] = {"mode": "constant", "value": 0.0}
@@ -212,6 +216,7 @@ class Crop(Layer):
     """
 
     __slots__ = ("cropping",)
+    source = "keras.layers.Cropping2D"
     _fields = ("cropping", "axes")
     _required: ClassVar[tuple[str, ...]] = ("cropping",)
     cropping: Any
@@ -240,6 +245,7 @@ class Slice(Layer):
     """
 
     __slots__ = ("start", "step", "stop")
+    source = "the slices of Python"
     _fields = ("start", "stop", "step", "axes")
     _defaults: ClassVar[dict[str, Any]] = {"start": 0, "step": 1}
     start: Any
@@ -278,6 +284,7 @@ class AdaptivePool(Layer):
     """
 
     __slots__ = ("kind", "size")
+    source = "torch.nn.AdaptiveAvgPool2d, section Shape"
     _fields = ("size", "kind", "axes")
     _defaults: ClassVar[dict[str, Any]] = {"kind": "average"}
     _required: ClassVar[tuple[str, ...]] = ("size",)
@@ -314,6 +321,7 @@ class GlobalPool(Layer):
     """
 
     __slots__ = ("keepdims", "kind")
+    source = "keras.layers.GlobalAveragePooling2D"
     _fields = ("kind", "keepdims", "axes")
     _defaults: ClassVar[dict[str, Any]] = {"kind": "average", "keepdims": True}
     kind: str
@@ -351,6 +359,7 @@ class Identity(Layer):
     """
 
     __slots__ = ("least_elements", "name")
+    source = "torch.nn.Identity, section Shape"
     _fields = ("name", "least_elements", "axes")
     _defaults: ClassVar[dict[str, Any]] = {"name": "identity", "least_elements": 1}
     name: str

@@ -150,6 +150,7 @@ class Conv(Windowed):
         "padding_mode",
         "stride",
     )
+    source = "torch.nn.Conv2d, section Shape"
     _fields: ClassVar[tuple[str, ...]] = (
         "kernel_size",
         "stride",
@@ -243,6 +244,7 @@ class DepthwiseConv(Conv):
     """
 
     __slots__ = ("multiplier",)
+    source = "keras.layers.DepthwiseConv2D"
     _fields = (
         "kernel_size",
         "stride",
@@ -298,6 +300,7 @@ class MaxPool(Windowed):
     """
 
     __slots__ = ("ceil_mode", "dilation", "kernel_size", "padding", "stride")
+    source = "torch.nn.MaxPool2d, section Shape"
     _fields = ("kernel_size", "stride", "padding", "dilation", "ceil_mode", "axes")
     _defaults: ClassVar[dict[str, Any]] = {
         "padding": Explicit(0, 0),
@@ -359,6 +362,7 @@ class AvgPool(Windowed):
         "padding",
         "stride",
     )
+    source = "torch.nn.AvgPool2d, section Shape"
     _fields = (
         "kernel_size",
         "stride",
@@ -440,6 +444,7 @@ class LpPool(Windowed):
     """
 
     __slots__ = ("ceil_mode", "kernel_size", "must_fit", "norm", "stride")
+    source = "torch.nn.LPPool2d, section Shape"
     _fields = ("kernel_size", "norm", "stride", "ceil_mode", "must_fit", "axes")
     _defaults: ClassVar[dict[str, Any]] = {"norm": 2, "ceil_mode": False, "must_fit": False}
     dilation = 1
@@ -528,6 +533,7 @@ class ConvTranspose(Layer):
         "padding",
         "stride",
     )
+    source = "torch.nn.ConvTranspose2d, section Shape"
     _fields = (
         "kernel_size",
         "stride",
@@ -647,6 +653,7 @@ class MaxUnpool(Layer):
     """
 
     __slots__ = ("kernel_size", "padding", "stride")
+    source = "torch.nn.MaxUnpool2d, section Shape"
     _fields = ("kernel_size", "stride", "padding", "axes")
     _required: ClassVar[tuple[str, ...]] = ("kernel_size",)
     _defaults: ClassVar[dict[str, Any]] = {"padding": Explicit(0, 0)}

@@ -98,7 +98,7 @@ def _source(answers: Answers) -> Any:
 
 
 def size_document(
-    layer: str, size: Any, result: Any, steps: tuple[Derivation, ...]
+    layer: str, size: Any, result: Any, derivation: Derivation | None
 ) -> dict[str, Any]:
     """A size and its derivation."""
     return {
@@ -106,7 +106,7 @@ def size_document(
         "layer": layer,
         "input_size": list(size) if isinstance(size, tuple) else size,
         "output_size": list(result) if isinstance(result, tuple) else result,
-        "derivation": [step.to_record() for step in steps],
+        "derivation": derivation.to_record()["axes"] if derivation is not None else [],
     }
 
 
@@ -114,11 +114,10 @@ def size_text(record: dict[str, Any], form: str) -> str:
     """A size as JSON, CSV (a line an axis) or Markdown."""
     if form == "json":
         return json_text(record)
-    names = ["axis", "source", "target", "formula", "in_n", "dropped", "same_output"]
-    steps = record["derivation"] or [
-        {"source": record["input_size"], "target": record["output_size"]}
-    ]
-    rows = [[_text(step.get(name)) for name in names] for step in steps]
+    names = ["axis", "source", "target", "formula", "in_n", "dropped", "lossless", "same_output"]
+    axes = [axis["layers"][0] | axis for axis in record["derivation"]]
+    axes = axes or [{"source": record["input_size"], "target": record["output_size"]}]
+    rows = [[_text(axis.get(name)) for name in names] for axis in axes]
     if form == "csv":
         import csv
         from io import StringIO

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any
 from deconvcalc.render.sheet import ROWS, Sheet, sheet, shown_size
 
 if TYPE_CHECKING:
-    from deconvcalc.derivation import Derivation
     from deconvcalc.solver.answers import Answers
 
-__all__ = ["derivation", "is_left", "labelled", "lines", "plain", "size_title", "table"]
+__all__ = ["is_left", "labelled", "lines", "plain", "size_title", "table"]
 
 
 def table(answers: Answers, limit: int | None = ROWS) -> str:
@@ -60,22 +59,3 @@ def size_title(layer: str, size: Any, result: Any) -> str:
     """What goes in and what comes out, in one line."""
     shown = "one value for each channel" if result == () else shown_size(result)
     return f"{layer}: {shown_size(size)} → {shown}"
-
-
-def derivation(derivations: tuple[Derivation, ...]) -> str:
-    """The arithmetic of a size, axis by axis."""
-    blocks = []
-    for one in derivations:
-        head = [] if one.axis is None else [f"axis {one.axis}: {one.source} → {one.target}"]
-        letters = ", ".join([f"{name} = {value}" for name, value in one.letters])
-        steps = [f"m = {one.formula}" + (f"    with {letters}" if letters else "")]
-        steps += [f"  = {step}" for step in one.steps if step != one.formula]
-        steps.append(f"  = {one.target}")
-        facts = []
-        if one.remark:
-            facts.append(("dropped", one.remark))
-        if one.in_n is not None:
-            facts.append(("in n", f"{one.in_n},  for {one.domain}"))
-            facts.append(("same output", str(one.same_output)))
-        blocks.append("\n".join([*head, *["  " + step for step in steps], *labelled(facts)]))
-    return "\n\n".join(blocks)
