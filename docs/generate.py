@@ -17,6 +17,7 @@ from deconvcalc.checkers import ledger
 from deconvcalc.cli import main as cli
 from deconvcalc.dialects import DIALECTS
 from docs.console import comparable, missing, session
+from tests.theorems import RELATIONSHIPS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -58,6 +59,7 @@ def generated() -> dict[Path, str]:
         DOCS / "reference" / "cli.md": command_line(),
         DOCS / "reference" / "ledger.md": known_differences(),
         DOCS / "reference" / "promises.md": promises(),
+        DOCS / "reference" / "theorems.md": theorems(),
     }
 
 
@@ -126,6 +128,42 @@ def promises() -> str:
     ]
     table = "\n".join(["| promise | shown by |", "|---|---|", *rows])
     return "\n".join([NOTE, "# Promises\n", PROMISES, f"{table}\n"])
+
+
+THEOREMS = """\
+The 15 relationships of V. Dumoulin and F. Visin,
+[A guide to convolution arithmetic for deep learning](https://arxiv.org/abs/1603.07285) (2016), as
+theorems: input i, output o, kernel k, stride s, padding p, dilation d. A transposed convolution has
+a dash, and a zeros added at one end.
+
+Proved by maps: for every i at once, at every k from 1 to 11, every s from 1 to 8, every p from 0 to
+k - 1, every a from 0 to s - 1 and every d from 1 to 4, as far as they appear; the number of cases
+is given. For a transposed convolution that is three equalities: with its formula, with the direct
+convolution over the stretched input, and with i + a - (i + 2p - k) mod s for the convolution and it
+one after the other. So it gives i back where the remainder is a, and nowhere else.
+
+Proved in symbols: the difference of both sides, by the formulas of the package, is zero. Where a
+floor is in the way, i is chosen so that the stride divides, by an integer q.
+
+The last column alters the relationship by 1, and names the least input at which it then fails.
+`tests/theorems.py` has the proofs, and `tests/test_theorems.py` runs them.
+"""
+
+
+def theorems() -> str:
+    """The table of relationships, each with its proofs and what refutes it altered."""
+    rows = []
+    for one in RELATIONSHIPS:
+        cases = len(list(one.cases()))
+        extent = "k + (k - 1)(d - 1)" if "d" in next(one.cases()) else "k"
+        pads = " - 2p" if "p" in next(one.cases()) else ""
+        symbols = f"for i = {extent}{pads} + q s" if one.has_floor else "for every i"
+        found = "<br>".join([str(wrong) for wrong in one.counterexamples()])
+        cells = [str(one.number), one.text, f"{cases:,}", symbols, found]
+        rows.append(f"| {' | '.join(cells)} |")
+    names = "| | relationship | by maps: cases | in symbols | altered |"
+    table = "\n".join([names, "|---|---|---|---|---|", *rows])
+    return "\n".join([NOTE, "# Theorems\n", THEOREMS, f"{table}\n"])
 
 
 if __name__ == "__main__":
