@@ -22,6 +22,7 @@ from deconvcalc.cli.arguments import (
 )
 
 if TYPE_CHECKING:
+    from deconvcalc.derivation import Proof
     from deconvcalc.solver import Answers
 
 MOST_PRINTED = 1_000_000
@@ -84,6 +85,11 @@ OPS = ["conv-transpose", "conv", "max-pool", "avg-pool", "resize-conv", "pixel-s
     is_flag=True,
     help="Print closed forms: how the parameters depend on each other.",
 )
+@click.option(
+    "--derive",
+    is_flag=True,
+    help="Derive the size of the first answer, or prove that there is none.",
+)
 @click.option("--channels", type=CHANNELS, help="For --code and --verify.")
 @click.option("--format", "form", type=FORMAT, default="table", show_default=True)
 def command(
@@ -94,6 +100,7 @@ def command(
     checkers: tuple[str, ...] | None,
     framework: str | None,
     closed_forms: bool,
+    derive: bool,
     channels: tuple[int, int] | None,
     form: str,
     **question: Any,
@@ -113,6 +120,7 @@ def command(
     deconvcalc solve 14 --from 28 --op conv --dialect keras
     deconvcalc solve 7 --from 4 --code keras --channels 64:32
     deconvcalc solve 60 --from 28 -k 6 -s 2 --verify torch,keras
+    deconvcalc solve 100 --from 4 --derive      the proof that there is none
 
     Exit code: 0 with an answer, 1 without or if a check fails, 2 for a question that makes no
     sense, 3 if a framework that was asked for is missing or broken.
@@ -127,6 +135,8 @@ def command(
         raise click.UsageError("--families shows all: leave --all and --limit out.")
     if channels and not (checkers or framework):
         raise click.UsageError("--channels is for --code and --verify: give one of them.")
+    if derive:
+        _check_alone(checkers=checkers, framework=framework, closed_forms=closed_forms, form=form)
     question["op"] = question["op"].replace("-", "_")
     code = 0
     with exit_2():
@@ -142,9 +152,19 @@ def command(
 
             code = show(answers, limit, form, checkers, framework, channels)
         else:
-            _show(answers, limit, form, comment=bool(framework))
+            proof = _proof(answers) if derive else None
+            _show(answers, limit, form, proof, comment=bool(framework))
     if not answers or code:
         sys.exit(code or 1)
+
+
+def _check_alone(*, checkers: Any, framework: Any, closed_forms: bool, form: str) -> None:
+    """--derive shows the answers as a list, and then one of them."""
+    others = {"--verify": checkers, "--code": framework, "--families": closed_forms}
+    others["--format csv"] = form == "csv"
+    for other, given in others.items():
+        if given:
+            raise click.UsageError(f"--derive does not go with {other}: give one of them.")
 
 
 def _check_amount(answers: Answers, limit: int | None) -> None:
@@ -154,7 +174,17 @@ def _check_amount(answers: Answers, limit: int | None) -> None:
         )
 
 
-def _show(answers: Answers, limit: int | None, form: str, *, comment: bool) -> None:
+def _proof(answers: Answers) -> Proof:
+    """How the size of the first answer comes about, or why there is none."""
+    best = answers.best
+    proof: Proof | None = answers.proof if best is None else best.derivation
+    assert proof is not None
+    return proof
+
+
+def _show(
+    answers: Answers, limit: int | None, form: str, proof: Proof | None, *, comment: bool
+) -> None:
     """Print the answers; as a comment where code was asked for and there are none."""
     if form == "table" and comment:
         from deconvcalc.render.text import table
@@ -175,7 +205,7 @@ def _show(answers: Answers, limit: int | None, form: str, *, comment: bool) -> N
         from deconvcalc.render import records
 
         if form == "json":
-            click.echo(records.json_text(records.document(answers, limit)))
+            click.echo(records.json_text(records.document(answers, limit, proof=proof)))
         elif form == "csv":
             click.echo("\n".join(records.csv_lines(answers, limit)))
         else:
@@ -184,6 +214,11 @@ def _show(answers: Answers, limit: int | None, form: str, *, comment: bool) -> N
             click.echo(records.markdown(sheet(answers, limit)))
         if form == "csv" and not answers:
             click.echo(f"no answer: {answers.reason.text}", err=True)
+    if proof is not None and form in ("table", "markdown"):
+        from deconvcalc.render.text import proof_title
+
+        fence = ["```"] if form == "markdown" else []
+        click.echo("\n".join(["", proof_title(proof), *fence, proof.text, *fence]))
 
 
 def _show_families(answers: Answers, form: str) -> None:

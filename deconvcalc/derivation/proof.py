@@ -91,8 +91,12 @@ def _laid_out(steps: Sequence[Step]) -> list[str]:
         lines.extend([f"  {label.ljust(width)}  {text}" for label, text in facts])
         facts.clear()
 
+    short = any(step.kind == "hence" for step in steps)
     for step in steps:
-        if step.kind in ("axis", "layer"):
+        if short:
+            source = f"    ({step.source})" if step.source else ""
+            lines.append(f"  {step.text}{source}")
+        elif step.kind in ("axis", "layer"):
             flush()
             lines += ["", step.text] if lines else [step.text]
         elif step.kind == "letters":
@@ -101,10 +105,8 @@ def _laid_out(steps: Sequence[Step]) -> list[str]:
             lines.append(f"    {step.text}" if step.text.startswith("=") else f"  {step.text}")
             if step.source:
                 facts.append((_LABELS[step.kind], step.source))
-        elif step.kind in _LABELS:
-            facts.append((_LABELS[step.kind], step.text))
         else:
-            lines.append(f"  {step.text}")
+            facts.append((_LABELS[step.kind], step.text))
     flush()
     return lines
 
@@ -122,9 +124,15 @@ def _aligned(step: Step) -> str:
 _ESCAPES = str.maketrans(
     {
         "_": "\\_",
+        "%": "\\%",
+        "&": "\\&",
+        "#": "\\#",
+        "<": "$<$",
+        ">": "$>$",
         "→": "$\\to$",
         "≡": "$\\equiv$",
         "≥": "$\\ge$",
+        "≤": "$\\le$",
         "{": "\\{",
         "}": "\\}",
         "…": "\\dots",
@@ -134,5 +142,5 @@ _ESCAPES = str.maketrans(
 
 def in_words(text: str) -> str:
     """Plain text in LaTeX's math mode."""
-    escaped = text.translate(_ESCAPES).replace(">=", "$\\ge$")
+    escaped = text.replace(">=", "≥").replace("<=", "≤").translate(_ESCAPES)
     return f"\\text{{{escaped}}}"

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
     from deconvcalc.checkers.confirming import Status
     from deconvcalc.checkers.verdict import Verdict
-    from deconvcalc.derivation import Derivation
+    from deconvcalc.derivation import Derivation, Proof
     from deconvcalc.render.sheet import Sheet
     from deconvcalc.solver.answers import Answers
     from deconvcalc.solver.families import Family
@@ -31,17 +31,23 @@ SCHEMA = 1
 
 
 def document(
-    answers: Answers, limit: int | None = None, more: Sequence[dict[str, Any]] = ()
+    answers: Answers,
+    limit: int | None = None,
+    more: Sequence[dict[str, Any]] = (),
+    proof: Proof | None = None,
 ) -> dict[str, Any]:
     """The question, whether all answers are known, how many there are, and the answers.
 
-    `more` has further fields for each of them.
+    `more` has further fields for each of them; `proof` is the derivation of the first one, or the
+    proof that there is none.
     """
     result = _head(answers) | {"answers": _records(answers, limit, more)}
     if (partly := getattr(answers, "partly", None)) is not None:
         result["partly"] = [one.to_record() | {"domain": domain} for one, domain in partly]
     if not answers:
         result["reason"] = answers.reason.to_record()
+    if proof is not None:
+        result["derivation"] = proof.to_record()
     return result
 
 

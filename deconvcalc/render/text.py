@@ -7,9 +7,18 @@ from typing import TYPE_CHECKING, Any
 from deconvcalc.render.sheet import ROWS, Sheet, sheet, shown_size
 
 if TYPE_CHECKING:
+    from deconvcalc.derivation import Proof
     from deconvcalc.solver.answers import Answers
 
-__all__ = ["is_left", "labelled", "lines", "plain", "size_title", "table"]
+__all__ = [
+    "is_left",
+    "labelled",
+    "lines",
+    "plain",
+    "proof_title",
+    "size_title",
+    "table",
+]
 
 
 def table(answers: Answers, limit: int | None = ROWS) -> str:
@@ -59,3 +68,18 @@ def size_title(layer: str, size: Any, result: Any) -> str:
     """What goes in and what comes out, in one line."""
     shown = "one value for each channel" if result == () else shown_size(result)
     return f"{layer}: {shown_size(size)} → {shown}"
+
+
+def proof_title(proof: Proof) -> str:
+    """What a proof is about: the layers and sizes of a derivation, or that there is none."""
+    from deconvcalc.derivation import Derivation
+
+    if not isinstance(proof, Derivation):
+        return "why there is none:"
+    sizes = "for every n" if proof.source is None else _size_pair(proof.source, proof.target)
+    return f"#1  {', then '.join(map(str, proof.layers))}: {sizes}"
+
+
+def _size_pair(source: Any, target: Any) -> str:
+    """An input and an output size: 28 → 60."""
+    return f"{shown_size(source)} → {shown_size(target)}"

@@ -17,6 +17,7 @@ from deconvcalc.solver.modes import BITS, in_both
 from deconvcalc.solver.ranking import Pick, Ranked, one_layer
 
 if TYPE_CHECKING:
+    from deconvcalc.derivation import Derivation, Proof
     from deconvcalc.layers import Layer
     from deconvcalc.sizemap import Progression
     from deconvcalc.solver.families import Family
@@ -306,6 +307,18 @@ class Answer:
             return (Upsample(self.factor, axes=self.axes), conv)
         return (PixelShuffle(self.factor, axes=self.axes),)
 
+    @property
+    def derivation(self) -> Derivation:
+        """How its size comes about, from the source or the smallest one.
+
+        >>> from deconvcalc import solve
+        >>> print(solve(7, source=4)[0].derivation.in_n)
+        2*n - 1
+        """
+        from deconvcalc.derivation import derive
+
+        return derive(self.layers, self.smallest_source)
+
     def output_size(self, size: Any) -> Any:
         """The output size of the layers, one after the other."""
         for layer in self.layers:
@@ -525,6 +538,20 @@ class Answers(Sequence[Answer]):
         from deconvcalc.solver.reasons import explain
 
         return explain(self.query)
+
+    @cached_property
+    def proof(self) -> Proof | None:
+        """The proof in three lines that there is no answer; None where there is one.
+
+        >>> from deconvcalc import solve
+        >>> print(solve(100, source=4, stride=8).proof.steps[-1].text)
+        100 > 47: no layer gives 100
+        """
+        if self:
+            return None
+        from deconvcalc.solver.refutation import refute
+
+        return refute(self)
 
     @property
     def sources(self) -> list[Any]:

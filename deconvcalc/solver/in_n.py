@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 
     import numpy as np
 
+    from deconvcalc.derivation import Derivation, Proof
     from deconvcalc.formulas import Formula
     from deconvcalc.solver.query import Space
 
@@ -187,6 +188,13 @@ class AnswerInN(Answer):
                     return n
         raise QueryError(f"none of the n that are meant is taken by {self.layers}", rule="where")
 
+    @property
+    def derivation(self) -> Derivation:
+        """How its size comes about, for every n."""
+        from deconvcalc.derivation import derive
+
+        return derive(self.layers)
+
     def code(self, dialect: str = "torch", channels: tuple[int, int] | None = None) -> str:
         """Lines to paste that give these sizes and values for every n."""
         from deconvcalc.translation import convert
@@ -229,6 +237,15 @@ class AnswersInN(Answers):
         return Reason(
             "rule", ("target",), text + (f": {near}" if near else ""), nearest=(None, None)
         )
+
+    @cached_property
+    def proof(self) -> Proof | None:
+        """The proof in three lines that there is no answer; None where there is one."""
+        if self:
+            return None
+        from deconvcalc.solver.refutation import refute_in_n
+
+        return refute_in_n(self)
 
     def _nearest_miss(self) -> str | None:
         """How the first layer that is right far out fails elsewhere."""
