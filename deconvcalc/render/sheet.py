@@ -295,7 +295,7 @@ def reason_lines(reason: Reason) -> list[tuple[str, str]]:
         lines.append(("relax", f"{values}, for example {_layers(reason.answer)}"))
     elif reason.answer is not None:
         lines.append(("elsewhere", f"--dialect any has {_layers(reason.answer)}"))
-    return lines
+    return [*lines, ("proof", "--derive")]
 
 
 def _layers(answer: Answer) -> str:

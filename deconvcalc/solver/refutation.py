@@ -11,7 +11,7 @@ from deconvcalc.dialects import DIALECTS
 from deconvcalc.formulas import Multiple, Spread, Window
 from deconvcalc.layers import Conv, ConvTranspose, MaxPool, PixelShuffle, Upsample
 from deconvcalc.solver.choices import Choices
-from deconvcalc.solver.reasons import _on, _Search
+from deconvcalc.solver.reasons import _first, _on, _Search
 from deconvcalc.terms import Term, letter
 
 if TYPE_CHECKING:
@@ -65,23 +65,26 @@ def _of_one_axis(query: Query, bounds: str, where: str) -> Proof:
 
 
 def _input(query: Query) -> str:
-    return "every n" if query.sources is None else f"n = {query.sources[0]}"
+    return "some n" if query.sources is None else f"n = {query.sources[0]}"
 
 
 def _reached(query: Query) -> str:
     """What each stride or factor makes of the input, on both sides of the target."""
     if len(query.ops) > 1:
-        return f"gives {query.targets[0]} by none of the operations"
+        return f"gives {query.targets[0]} by no operation"
     op = query.ops[0]
     space, name, key = query.spaces[op][0], *_step(op)
     steps: Choices = getattr(space, key)
     if len(steps) > MOST_STEPS:
-        return f"gives {query.targets[0]} with no {name}"
+        return f"never gives {query.targets[0]}"
     return f"gives {_by_step(query, op, name, key, steps)}"
 
 
 def _by_step(query: Query, op: str, name: str, key: str, steps: Choices) -> str:
-    """Neighbouring steps that fail in the same way stand together: at most 7, 9 with s = 1, 2."""
+    """How each of them fails; neighbours that fail alike stand together.
+
+    "at most 19, 23, 27 with s = 1..3" has a size for each, or one size for all.
+    """
     groups: list[tuple[str, list[str], list[int]]] = []
     for step in steps:
         way, size = _sides(_at_step(query, op, key, step))
@@ -91,8 +94,7 @@ def _by_step(query: Query, op: str, name: str, key: str, steps: Choices) -> str:
         groups[-1][2].append(step)
     parts = []
     for way, sizes, numbers in groups:
-        distinct = list(dict.fromkeys(sizes))
-        shown = way.format(", ".join(distinct))
+        shown = way.format(", ".join(sizes if len(set(sizes)) > 1 else sizes[:1]))
         parts.append(f"{shown} with {name} = {_listed(numbers)}")
     return "; ".join(parts)
 
@@ -144,10 +146,8 @@ def _size(found: Any) -> int | None:
 
 def _witness(query: Query, size: int | None) -> str:
     """A size that can be had, and the arithmetic of the first layer that gives it."""
-    from deconvcalc.solver import answer
-
-    best: Answer | None = answer(query.replaced(targets=(size,))).best
-    if best is None:  # a limit of the search: nothing more is known
+    best: Answer | None = _first(query.replaced(targets=(size,)))
+    if best is None:  # too many to look for it
         return str(size)
     source = best.smallest_source
     derived = derive(best.layers, source).axes[0]
