@@ -38,20 +38,20 @@ def refute(answers: Answers) -> Proof:
         alone = _on(query, (axis,)).replaced(axes=None)
         if not _Search().solves(alone):
             where = f"axis {axis}: " if len(query.targets) > 1 else ""
-            return _of_one_axis(alone, bounds, where)
+            return _of_one_axis(alone, bounds, where, answers)
     return _of_several(answers, bounds)
 
 
 # One axis that has no answer by itself.
 
 
-def _of_one_axis(query: Query, bounds: str, where: str) -> Proof:
+def _of_one_axis(query: Query, bounds: str, where: str, answers: Answers) -> Proof:
     search = _Search()
     target = query.targets[0]
     below, above = (_size(search.nearest(query, side)) for side in (-1, 1))
     allowed = f"{where}{_input(query)} {_reached(query)}, within {bounds}"
     if search.cut or (below is None and above is None):
-        return _proof(query, allowed, f"no layer gives {target}")
+        return _proof(query, f"{allowed}: {answers.reason.text}", f"no layer gives {target}")
     if above is None:
         allowed += f"; the largest is {_witness(query, below)}"
         hence = f"{target} > {below}: no layer gives {target}"
