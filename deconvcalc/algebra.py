@@ -123,9 +123,6 @@ def scaled_floor(n: Size, scale: float) -> Size:
         return numpy.floor(n * scale).astype(numpy.int64)
     if is_expression(n):
         return _scaled_floor_function()(n, scale)
-    if is_term(n):
-        value = getattr(scale, "value", scale)
-        return n.scaled(scale, None if n.value is None else _floor_of_product(n.value, value))
     if isinstance(n, int):
         return _floor_of_product(n, scale)
     return math.floor(n * scale)

@@ -9,6 +9,7 @@ from __future__ import annotations
 from math import prod
 from typing import TYPE_CHECKING, Any
 
+from deconvcalc.algebra import scaled_floor
 from deconvcalc.errors import DeconvcalcError
 from deconvcalc.values import Value
 
@@ -116,9 +117,11 @@ class Term(Value):
             return one if wins else digits
         return _made(kind, (self, other))
 
-    def scaled(self, scale: Any, value: int | None) -> Term:
-        """The floor of a product with a float, whose value is given."""
-        return Term("scaled", (self, term(scale)), value=value)
+    def scaled(self, scale: Any) -> Term:
+        """The floor of a product with a float, rounded to float64."""
+        by = term(scale)
+        value = None if self.value is None else scaled_floor(self.value, by.value)
+        return Term("scaled", (self, by), value=value)
 
     def __lt__(self, other: Any) -> bool:
         return bool(self._known() < term(other)._known())

@@ -112,7 +112,7 @@ def check_axis(axis: AxisDerivation, formulas: list[Formula], run: Callable[[int
     if axis.source is not None:
         check_arithmetic(axis)
     if axis.maps is None:
-        assert (axis.in_n, axis.lossless, axis.domain) == (None, None, None)
+        assert (axis.lossless, axis.domain, axis.same_output) == (None, None, None)
         return
     form = next(step for step in axis.steps if step.kind == "in n")
     in_latex = plain(form.latex.split(" = ")[1].split(" \\text")[0])

@@ -15,6 +15,7 @@ from deconvcalc.derivation.proof import Proof, Step
 from deconvcalc.errors import DeconvcalcError, LayerError, SizeError
 from deconvcalc.formulas import effective_kernel
 from deconvcalc.layers.base import Layer, picker
+from deconvcalc.layers.stacks import compose
 from deconvcalc.terms import Term, letter
 from deconvcalc.values import integer, spatial
 
@@ -144,6 +145,7 @@ def derive(layers: Layer | Iterable[Layer], size: Any = None) -> Derivation:
     source = _whole_sizes(size)
     between = _between(stack, source)
     maps = [_maps(layer) for layer in stack]
+    whole = _whole(stack) if None in maps else None
     # One derivation where all axes are alike: the same formulas, and the same sizes.
     rows: dict[Any, list[int]] = {}
     for axis in range(_axis_count(stack, source)):
@@ -155,7 +157,8 @@ def derive(layers: Layer | Iterable[Layer], size: Any = None) -> Derivation:
         for axis in axes[:1] if len(rows) == 1 else axes:
             links = _links(stack, formulas, sizes, [_on(one, axis) for one in maps], axis)
             name = None if len(rows) == 1 else axis
-            made.append((axis, AxisDerivation(name, sizes[0] if sizes else None, links)))
+            form = None if whole is None else str(_on(whole, axis))
+            made.append((axis, AxisDerivation(name, sizes[0] if sizes else None, links, form)))
     made.sort(key=lambda one: one[0])
     return Derivation(stack, source, tuple([one for _, one in made]))
 
@@ -235,6 +238,14 @@ def _maps(layer: Layer) -> Any:
     """The exact map of a layer, one or one per axis; None where it is no single floor."""
     try:
         return layer.size_map()
+    except DeconvcalcError:
+        return None
+
+
+def _whole(stack: tuple[Layer, ...]) -> Any:
+    """The exact map of layers of which one is no single floor; None where there is none."""
+    try:
+        return compose(stack)
     except DeconvcalcError:
         return None
 

@@ -29,19 +29,29 @@ class AxisDerivation(Proof):
         source: the input size, or None for every n.
         target: the output size, or None.
         links: the layers, first to last.
+        in_n: the simplified form, for every n, neighbouring floors merged; None where a layer has
+            no exact map.
         steps: the steps.
     """
 
-    __slots__ = ("axis", "links", "source", "target")
-    _fields = ("axis", "source", "target", "links", "steps")
+    __slots__ = ("axis", "in_n", "links", "source", "target")
+    _fields = ("axis", "source", "target", "links", "in_n", "steps")
     axis: int | None
     source: int | None
     target: int | None
     links: tuple[Link, ...]
 
-    def __init__(self, axis: int | None, source: int | None, links: tuple[Link, ...]) -> None:
+    in_n: str | None
+
+    def __init__(
+        self, axis: int | None, source: int | None, links: tuple[Link, ...], in_n: str | None = None
+    ) -> None:
         target = None if source is None else links[-1].term.value
         self._set(axis=axis, source=source, target=target, links=links)
+        maps = self.maps
+        if maps is not None:
+            in_n = str(maps[0] if len(maps) == 1 else chain(maps))
+        self._set(in_n=in_n)
         self._set(steps=tuple(self._made()))
 
     @property
@@ -54,13 +64,6 @@ class AxisDerivation(Proof):
     def map(self) -> Chain | None:
         """The exact map of all layers, neighbouring floors merged; None where one has none."""
         return None if self.maps is None else chain(self.maps)
-
-    @property
-    def in_n(self) -> str | None:
-        """The simplified form, for every n; None where a layer is no single floor."""
-        if self.maps is None:
-            return None
-        return str(self.maps[0] if len(self.maps) == 1 else self.map)
 
     @property
     def domain(self) -> Progression | None:
@@ -142,24 +145,23 @@ class AxisDerivation(Proof):
         if len(self.links) > 1:
             text = f"all {len(self.links)} layers"
             yield Step("layer", text, in_words(text))
-        if self.in_n is None:
-            text = "no single floor: the formula stays as it stands"
+        if self.map is None:
+            text = self.in_n or "no single floor: the formula stays as it stands"
             yield Step("in n", text, in_words(text))
             return
-        yield self._form()
+        yield self._form(self.map)
         yield self._whole()
         if self.same_output is not None:
             text = str(self.same_output)
             yield Step("same output", text, in_words(f"the same for {text}"))
 
-    def _form(self) -> Step:
+    def _form(self, whole: Chain) -> Step:
         domain = self.domain
         shown = "the n that all layers take" if domain is None else str(domain)
-        floors = self.map.floors if self.map is not None else ()
-        tex = _latex_of(floors)
         left = letter(self.links[-1].result).latex
         where = in_words(f" for {shown}")
-        return Step("in n", f"{self.in_n},  for {shown}", f"{left} = {tex} {where}")
+        tex = f"{left} = {_latex_of(whole.floors)} {where}"
+        return Step("in n", f"{self.in_n},  for {shown}", tex)
 
     def _whole(self) -> Step:
         text = str(self.lossless) if self.rounds else "every n that is taken"
