@@ -143,6 +143,13 @@ def check_arithmetic(axis: AxisDerivation) -> None:
             for text in (step.text, plain(step.latex)):
                 assert value_of(text.removeprefix("= ")) == size
             lines.append(step.kind)
+    for link in axis.links:
+        assert link.size is not None
+        assert link.dropped is not None
+        assert (link.dropped > 0) is rounds(link.formula, link.size)
+    assert len([step for step in axis.steps if step.kind == "dropped"]) == len(
+        [link for link in axis.links if link.dropped]
+    )
     assert lines.count("result") == len(axis.links)
     assert axis.links[-1].term.value == axis.target
 
@@ -196,6 +203,27 @@ def test_every_line_of_a_stack_is_true(data: st.DataObject) -> None:
     for layer in drawn if n is not None else ():
         expected = layer.on_axis(0).size(expected)
     assert axis.target == expected
+
+
+@given(
+    st.integers(1, 60), st.integers(1, 7), st.integers(1, 5), st.integers(0, 6), st.integers(1, 3)
+)
+def test_what_a_floor_drops_is_what_no_window_reads(n: int, k: int, s: int, p: int, d: int) -> None:
+    layer = dc.Conv(k, stride=s, padding=p, dilation=d)
+    assume(layer.accepts(n))
+    made = dc.derive(layer, n)
+    reach, padded = d * (k - 1) + 1, n + 2 * p
+    ends = [start + reach for start in range(0, padded, s) if start + reach <= padded]
+    left = padded - ends[-1]
+    assert (made.target, made.axes[0].links[0].dropped) == (len(ends), left)
+    assert (n in made.lossless) is (left == 0)
+    said = [step.text for step in made.steps if step.kind == "dropped"]
+    which = "element" if left == 1 else f"{left} elements"
+    text = f"a remainder of {left}: no window reads the last {which} of the padded input"
+    assert said == ([f"the floor drops {text}"] if left else [])
+    up = dc.ConvTranspose(k, stride=s, padding=p, dilation=d)
+    back = up.output_size(made.target) if up.accepts(made.target) else n - left
+    assert back == n - left  # so it gives n back exactly where nothing is lost
 
 
 @pytest.mark.parametrize("count", [2, 3])
