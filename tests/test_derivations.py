@@ -205,6 +205,49 @@ def test_every_line_of_a_stack_is_true(data: st.DataObject) -> None:
     assert axis.target == expected
 
 
+@pytest.mark.parametrize(
+    "drawn",
+    [
+        [dc.MaxPool(2), dc.ConvTranspose(3, stride=3), dc.Crop(6)],
+        [dc.MaxPool(2), dc.ConvTranspose(3, stride=3), dc.Crop(6), dc.AvgPool(4)],
+        [dc.Conv(3, stride=2), dc.ConvTranspose(2, stride=3, padding=4), dc.MaxPool(2)],
+        [dc.MaxPool(3), dc.PixelUnshuffle(2), dc.ConvTranspose(2, stride=5), dc.MaxPool(2)],
+        [dc.PixelUnshuffle(4), dc.Conv(3, stride=2), dc.PixelShuffle(3), dc.MaxPool(2)],
+        [dc.Conv(4, stride=3), dc.ConvTranspose(5, stride=2), dc.ConvTranspose(1, stride=2)],
+        [dc.MaxPool(2), dc.MaxUnpool(2, padding=dc.ToSize(8, split=0)), dc.Conv(3)],
+    ],
+)
+@pytest.mark.parametrize("n", [None, 24, 25, 36])
+def test_every_line_of_a_stack_with_bounds_is_true(drawn: list[dc.Layer], n: int | None) -> None:
+    if n is not None and taken_or_none(drawn, n) is None:
+        with pytest.raises(dc.SizeError, match="layer"):
+            dc.derive(drawn, n)
+        return
+    (axis,) = dc.derive(drawn, n).axes
+    check_axis(axis, [layer.on_axis(0) for layer in drawn], partial(taken_or_none, drawn))
+
+
+def test_what_a_ceiling_fills_up() -> None:
+    made = dc.derive(dc.Conv(3, stride=5, padding=dc.Same()), 28)
+    assert made.axes[0].links[0].dropped == 2
+    assert "28 is 2 short of a multiple of 5" in made.text
+    assert str(made.lossless) == "n ≡ 0 (mod 5), n ≥ 5"
+
+
+def test_a_term_knows_the_line_that_it_is() -> None:
+    n, s, b = letter("n"), letter("s", 3), letter("b", -2)
+    assert ((n - 1) * s + b).line() == (3, -5)
+    assert (b - n * s).line() == (-3, -2)
+    assert (-n).line() == (-1, 0)
+    assert (s * b - 4).line() == (0, -10)
+    assert ((n + 1) // s).line() is (n * n).line() is n.minimum(s).line() is None
+    assert str(b - n * s) == "b - n*s"
+    assert str((b - n * s).put_in()) == "-2 - n*3"
+    assert str((n - b).put_in()) == "n + 2"
+    with pytest.raises(dc.DeconvcalcError, match="not known"):
+        bool(n < 3)
+
+
 @given(
     st.integers(1, 60), st.integers(1, 7), st.integers(1, 5), st.integers(0, 6), st.integers(1, 3)
 )

@@ -209,7 +209,7 @@ def _latex_of(floors: Sequence[SizeMap]) -> str:
         bracketed = f"\\left({inner}\\right)" if is_sum else inner
         factor = {1: inner, -1: f"-{bracketed}"}.get(floor.slope, f"{floor.slope} {bracketed}")
         text = factor + (_signed(rest) if rest else "")
-        is_sum = bool(rest) or (floor.slope == 1 and is_sum)
+        is_sum = bool(rest)  # a map of slope 1 is merged with the one before
         if floor.divisor > 1:
             text = f"\\left\\lfloor\\frac{{{text}}}{{{floor.divisor}}}\\right\\rfloor"
             text, is_sum = text + (_signed(whole) if whole else ""), bool(whole)
