@@ -180,6 +180,10 @@ class Window(Formula):
             yield "the window fits into the padded input", self._span(n)
         yield from _room_to_pad(n, self.before, self.after, self.fill)
 
+    def dropped(self, n: int) -> int:
+        """The remainder of its division: without `ceil_mode`, what no window reads at the end."""
+        return int(self._span(n) % self.stride)
+
 
 class SameWindow(Formula):
     """A window with TensorFlow's `same` rule: ceil(n/s) windows, the padding chosen to fit."""
