@@ -55,7 +55,15 @@ if TYPE_CHECKING:
     )
     from deconvcalc.layers.stacks import compose
     from deconvcalc.notation import parse
-    from deconvcalc.sets import Sizes, accepted, agreement, at_least, preimage
+    from deconvcalc.sets import (
+        Sizes,
+        accepted,
+        agreement,
+        at_least,
+        fixed_points,
+        image,
+        preimage,
+    )
     from deconvcalc.sizemap import Progression, SizeMap
     from deconvcalc.sizemap.exact import ExactMap
     from deconvcalc.solver import Answer, Answers, solve
@@ -118,6 +126,8 @@ __all__ = [
     "compose",
     "convert",
     "derive",
+    "fixed_points",
+    "image",
     "invert",
     "parse",
     "preimage",
@@ -134,7 +144,8 @@ _ROOMS = {
     **dict.fromkeys(("Conversion", "convert"), "translation"),
     **dict.fromkeys(("recheck", "verify"), "checkers.confirming"),
     "Verdict": "checkers.verdict",
-    **dict.fromkeys(("Sizes", "accepted", "agreement", "at_least", "preimage"), "sets"),
+    **dict.fromkeys(("Sizes", "accepted", "agreement", "at_least"), "sets"),
+    **dict.fromkeys(("fixed_points", "image", "preimage"), "sets"),
     **dict.fromkeys(("Derivation", "Proof", "Step", "derive"), "derivation"),
     "ExactMap": "sizemap.exact",
     "compose": "layers.stacks",

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import operator
 from bisect import bisect_left, bisect_right
+from functools import reduce
 from itertools import compress, count, islice, pairwise
 from math import gcd, lcm
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -23,13 +24,13 @@ from deconvcalc.sizemap.exact import (
     exact,
     up_to,
 )
-from deconvcalc.sizemap.floors import put
+from deconvcalc.sizemap.floors import SizeMap, put
 from deconvcalc.values import Value, integer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from deconvcalc.sizemap import Progression, SizeMap
+    from deconvcalc.sizemap import Progression
     from deconvcalc.sizemap.exact import ExactMap
 
 __all__ = [
@@ -40,6 +41,8 @@ __all__ = [
     "accepted",
     "agreement",
     "at_least",
+    "fixed_points",
+    "image",
     "preimage",
 ]
 
@@ -1292,6 +1295,98 @@ def preimage(size_map: ExactMap | SizeMap, size: int) -> Sizes:
     if isinstance(one, Chain) and span[1] - span[0] > WORK_LIMIT:
         return accepted(one) & Sizes.between(span[0], span[1] - 1)
     return _where(lambda sizes: one.values(sizes)[1], one, Shape(*span, 1, 0, finite=True))
+
+
+def fixed_points(size_map: ExactMap | SizeMap) -> Sizes:
+    """The inputs that a map gives back as they are.
+
+    Raises:
+        UndecidedError: past the work limit of maps.
+        LimitError: past that of sets.
+
+    >>> from deconvcalc import Conv, ConvTranspose, compose
+    >>> print(fixed_points(compose([Conv(4, stride=4), ConvTranspose(4, stride=4)])))
+    n ≡ 0 (mod 4), n ≥ 4
+    """
+    return agreement(size_map, SizeMap.identity())
+
+
+def image(size_map: ExactMap | SizeMap) -> Sizes:
+    """The sizes that a map gives, for any input that it takes.
+
+    Raises:
+        UndecidedError: past the work limit of maps, or a float scale, which does not repeat.
+        LimitError: past that of sets.
+
+    >>> from deconvcalc import Conv, ConvTranspose, compose
+    >>> print(image(compose([Conv(3), ConvTranspose(4, stride=3)])))
+    n ≡ 1 (mod 3), n ≥ 4
+    """
+    one = exact(size_map)
+    if not one.repeats:
+        raise UndecidedError(
+            f"{one} does not repeat: its sizes never do either",
+            rule="horizon",
+            hint="preimage() tells whether it gives one size.",
+        )
+    shape = one.shape
+    found = _members(_values(one, shape.low, shape.start))
+    if shape.finite:
+        return found
+    again = _values(one, shape.start, shape.start + shape.period)
+    if not shape.rise:
+        return found | _members(again)
+    return found | (_rising(again, shape.rise) if shape.rise > 0 else _falling(again, -shape.rise))
+
+
+def _values(one: ExactMap, low: int, end: int) -> list[int]:
+    """The different values from low up to before `end`, ascending."""
+    found: set[int] = set()
+    for sizes in chunks(low, end, all_of_them=True):
+        values, taken = one.values(sizes)
+        found.update(values[taken].tolist())
+    return sorted(found)
+
+
+def _members(values: list[int]) -> Sizes:
+    """Those of some values that are sizes."""
+    import numpy as np
+
+    sizes = [value for value in values if value >= 1]
+    if not sizes:
+        return Sizes.none()
+    low, high = sizes[0], sizes[-1]
+    if high - low > WORK_LIMIT:
+        return Sizes.of(*sizes)
+    marks = np.zeros(high - low + 1, dtype=bool)
+    marks[np.array(sizes) - low] = True
+    return Sizes._made(_steps_of(low, marks))
+
+
+def _rising(values: list[int], rise: int) -> Sizes:
+    """The sizes v, v + rise, v + 2*rise ... for each of some values, which ascend."""
+    first: dict[int, int] = {}
+    for value in values:
+        residue = value % rise
+        first.setdefault(residue, value if value >= 1 else residue or rise)
+    if len(first) > MOST_CLASSES and rise - len(first) > MOST_CLASSES:
+        raise _too_many_classes(len(first))
+    if not first:
+        return Sizes.none()
+    top, least = max(first.values()), min(first.values())
+    if (top - least) // rise * len(first) > WORK_LIMIT:
+        raise UndecidedError(
+            f"some sizes begin {top - least} above others: too many to list", rule="work limit"
+        )
+    below = [size for value in first.values() for size in range(value, top, rise)]
+    return _members(sorted(below)) | Sizes._span(_Classes(rise, first), top, None)
+
+
+def _falling(values: list[int], fall: int) -> Sizes:
+    """The sizes v, v - fall, v - 2*fall ... for each of some values, which ascend."""
+    last = {value % fall: value for value in values}
+    parts = [Sizes._span(_Classes(fall, [r]), 1, value) for r, value in last.items()]
+    return reduce(operator.or_, parts, Sizes.none())
 
 
 def _where(holds: Callable[[Any], Any], size_map: ExactMap, shape: Shape) -> Sizes:

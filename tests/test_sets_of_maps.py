@@ -9,7 +9,7 @@ import pytest
 
 import deconvcalc as dc
 from deconvcalc import sets
-from deconvcalc.sizemap.exact import chain
+from deconvcalc.sizemap.exact import UndecidedError, chain, chunks
 from tests.test_exact_maps import by_hand, floors
 
 N = 600
@@ -112,6 +112,45 @@ def test_where_one_map_is_at_least_another(seed: int) -> None:
         assert members(dc.at_least(chain(one), chain(other))) == [
             n for n, (a, b) in enumerate(pairs, 1) if a is not None and b is not None and a >= b
         ]
+
+
+def given(size_map: dc.ExactMap, most: int) -> list[int]:
+    """The sizes from 1 to `most` that a map gives, one n after the other."""
+    shape, found = size_map.shape, set[int]()
+    low, high = (1, 0) if shape.finite else size_map.window()
+    turns = 1
+    if shape.rise:  # so many periods, and all that follow lie above `most`, or below 1
+        turns += max(-(-(most - low if shape.rise > 0 else high) // abs(shape.rise)), 0)
+    for sizes in chunks(1, shape.start + turns * shape.period):
+        values, taken = size_map.values(sizes)
+        found.update(values[taken].tolist())
+    return sorted({value for value in found if 1 <= value <= most})
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_the_sizes_that_a_map_gives(seed: int) -> None:
+    rng = random.Random(f"image {seed}")
+    for _ in range(12):
+        one, other = chain(floors(rng)), chain(floors(rng))
+        for size_map in (one, one + other, one - other, other.minimum(one), 7 - one):
+            found = dc.image(size_map)
+            assert [n for n in range(1, 200) if n in found] == given(size_map, 199)
+        assert members(dc.fixed_points(one)) == [
+            n for n in range(1, N + 1) if one.accepts(n) and one(n) == n
+        ]
+
+
+def test_images_as_they_print() -> None:
+    assert str(dc.image(dc.compose([dc.Upsample(2), dc.Conv(4)]))) == "n odd"
+    assert str(dc.image(dc.compose([dc.AdaptivePool(7)]))) == "n = 7"
+    assert str(dc.image(dc.compose([dc.Conv(3, stride=2)]))) == "any n ≥ 1"
+    with pytest.raises(UndecidedError, match="does not repeat"):
+        dc.image(dc.compose([dc.Upsample(0.29)]))
+    every = dc.compose([dc.Identity()])
+    with pytest.raises(UndecidedError, match="a decision needs n from 1 to"):
+        dc.image(every.maximum(10**12))
+    with pytest.raises(UndecidedError, match="too many to list"):
+        dc.image(every % 2 * 10**12 + every)
 
 
 @pytest.mark.parametrize("seed", range(8))
