@@ -418,6 +418,13 @@ OPS = {
 }
 
 
+def ends(op: str, axes: int) -> str:
+    """Channels that the operation can have; a shuffle doubles each axis."""
+    if op == "pixel-shuffle":
+        return f"{8 * 2 ** (axes + 1 if axes else 2)}:8"
+    return "16:16" if op.endswith("pool") else "16:8"
+
+
 def check_code(printed: str, framework: str, blocks: int) -> None:
     """Text that runs as it is: imports, assignments and comments."""
     tree = ast.parse(printed)
@@ -439,7 +446,7 @@ def test_code_is_nothing_but_code(op: str, framework: str, axes: int) -> None:
     sizes = [int(size) if axes == 0 else (int(size),) * (axes + 1) for size in OPS[op]]
     for dialect in ("torch", "keras", "any"):
         question = ("solve", target, "--from", source, "--op", op, "--dialect", dialect)
-        for number, more in ((1, ()), (3, ("--limit", "3")), (1, ("--channels", "16:8"))):
+        for number, more in ((1, ()), (3, ("--limit", "3")), (1, ("--channels", ends(op, axes)))):
             result = invoke(*question, "--code", framework, *more)
             assert result.stderr == ""
             if not dc.solve(sizes[0], source=sizes[1], op=op.replace("-", "_"), dialect=dialect):
@@ -568,6 +575,70 @@ def test_channels_reach_the_verdicts() -> None:
     question = ("solve", "8", "--from", "4", "--verify", "numpy", "--limit", "1")
     document = json.loads(said(*question, "--channels", "5:7", "--format", "json"))
     assert document["answers"][0]["verdicts"][0]["channels"] == [5, 7]
+
+
+@pytest.mark.parametrize(
+    ("op", "size", "wrong", "right"),
+    [
+        ("max-pool", "8", ("3:4", "4:3"), "3:3"),
+        ("avg-pool", "8x8x8", ("3:4",), "3:3"),
+        ("pixel-shuffle", "32", ("64:32", "64:64", "63:16", "2:1"), "64:16"),
+        ("pixel-shuffle", "32x32", ("64:8",), "64:16"),
+    ],
+)
+@pytest.mark.parametrize("asked", ["--verify", "--code"])
+def test_channels_that_an_answer_cannot_have_end_with_2(
+    op: str, size: str, wrong: tuple[str, ...], right: str, asked: str
+) -> None:
+    """What has no weights makes no other channels: such counts are neither dropped nor changed."""
+    source = "x".join(["16"] * len(size.split("x")))
+    question = ("solve", size, "--from", source, "--op", op, asked)
+    name = "numpy" if asked == "--verify" else "torch"
+    for form in FORMS:
+        for counts in wrong:
+            result = invoke(*question, name, "--channels", counts, "--format", form)
+            assert (result.exit_code, result.stdout) == (2, "")
+            assert "--channels: " in result.stderr
+            assert (
+                f"cannot make {counts.split(':')[1]}" in result.stderr
+                or "multiple" in result.stderr
+            )
+        printed = said(*question, name, "--channels", right, "--format", form)
+        assert printed
+    if asked == "--verify":
+        document = json.loads(said(*question, name, "--channels", right, "--format", "json"))
+        verdict = document["answers"][0]["verdicts"][0]
+        assert verdict["channels"] == [int(count) for count in right.split(":")]
+        result = invoke(
+            "verify", verdict["layers"][0], source, "--with", name, "--channels", wrong[0]
+        )
+        assert (result.exit_code, result.stdout) == (2, "")
+
+
+def test_an_answer_of_another_operation_is_named() -> None:
+    result = invoke(
+        "solve",
+        "8",
+        "--from",
+        "4",
+        "--op",
+        "any",
+        "--all",
+        "--code",
+        "torch",
+        "--channels",
+        "64:32",
+    )
+    number = next(
+        i for i, a in enumerate(dc.solve(8, source=4, op="any"), 1) if a.op == "pixel_shuffle"
+    )
+    assert result.exit_code == 2
+    assert f"--channels: #{number}: PixelShuffle(2) makes 16 of 64 channels" in result.stderr
+
+
+def test_code_names_the_channels_that_the_layer_takes() -> None:
+    question = ("solve", "32", "--from", "16", "--op", "pixel-shuffle", "--code", "keras")
+    assert "in_channels, out_channels = 4, 1\n" in said(*question)
 
 
 @pytest.mark.parametrize(

@@ -24,6 +24,7 @@ from deconvcalc.checkers.problem import Problem
 from deconvcalc.checkers.reference import forward
 from deconvcalc.translation import channels_of, weight_shapes
 from deconvcalc.translation.code import call_text
+from deconvcalc.translation.weights import least_channels
 from tests import draws, questions, strategies
 
 if TYPE_CHECKING:
@@ -89,7 +90,13 @@ def test_code_runs_as_it_is(kind: str, dialect: str, data: st.DataObject) -> Non
     made = dc.convert(layer, to=dialect, size=sizes)
     if not made:
         return
-    for channels in (None, (4 * getattr(layer, "groups", 1), 6 * getattr(layer, "groups", 1))):
+    groups, axes = getattr(layer, "groups", 1), len(sizes)
+    some = (4 * groups, 6 * groups)
+    if not isinstance(layer, (dc.Conv, dc.ConvTranspose)):
+        with pytest.raises(dc.QueryError, match="channels"):
+            made.code((7 * least_channels((layer,), axes)[0], 5))
+        some = channels_of(layer, (4 * least_channels((layer,), axes)[0], 0), axes)
+    for channels in (None, some):
         check_code(made.code(channels), channels)
 
 

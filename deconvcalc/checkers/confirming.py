@@ -103,7 +103,9 @@ def verify(
     Args:
         layer: a layer, several, first to last, or an answer of `solve`.
         size: the input size, an int or one per axis; for an answer its own by default. Where
-            neither the layer nor the size says how many axes there are, there are two.
+            neither the layer nor the size says how many axes there are, there are two. An answer
+            that several inputs fit is built once, as its code says, and run at the smallest and the
+            largest of them.
         checkers: names: "numpy" (the loops against the arithmetic), "torch", "keras" (Keras on
             TensorFlow), "keras[torch]" (Keras on PyTorch).
         dtype: "float32" or "float64".
@@ -112,7 +114,8 @@ def verify(
         seed: of the random numbers.
 
     Returns:
-        One verdict a checker, in the order asked for.
+        One verdict a checker, in the order asked for; of two sizes that at the smaller one, unless
+        only the larger one is not ok.
 
     Raises:
         SizeError: a layer refuses its size.
@@ -128,10 +131,28 @@ def verify(
     if dtype not in [*TOLERANCE]:  # what cannot be hashed, too
         known = " or ".join(TOLERANCE)
         raise QueryError(f"dtype must be {known}, not {dtype!r}", rule="dtype")
-    layers, size = _layers(layer, size)
+    layers, sizes, settled = _layers(layer, size)
     start(names)
-    problem = Problem(layers, size, channels=channels, seed=seed)
-    return tuple([confirm(name, problem, dtype=dtype) for name in names])
+    problems = [Problem(layers, size, channels=channels, seed=seed) for size in sizes]
+    return tuple([_at_all(name, problems, dtype, settled=settled) for name in names])
+
+
+def _at_all(name: str, problems: Sequence[Problem], dtype: str, *, settled: bool) -> Verdict:
+    """The verdict at the first size, or the first that is not ok.
+
+    Where the size is not settled, the layers that are built are the same at every size.
+    """
+    dialect = CHECKERS[name]
+    made = None
+    if not settled and dialect is not None:
+        first = problems[0]
+        made = [convert(one.layer.replace(axes=len(one.sizes)), to=dialect) for one in first.placed]
+    verdicts = []
+    for problem in problems:
+        verdicts.append(confirm(name, problem, dtype=dtype, conversions=made))
+        if not verdicts[-1].ok:
+            return verdicts[-1]
+    return verdicts[0]
 
 
 def recheck(certificate: dict[str, Any]) -> Verdict:
@@ -160,20 +181,26 @@ def recheck(certificate: dict[str, Any]) -> Verdict:
     return found
 
 
-def _layers(layer: Any, size: Any) -> tuple[tuple[Layer, ...], Any]:
-    """The layers and the size, from a layer, several, or an answer."""
+def _layers(layer: Any, size: Any) -> tuple[tuple[Layer, ...], list[Any], bool]:
+    """The layers and the sizes, from a layer, several, or an answer; whether there is one size.
+
+    For an answer with several inputs, the smallest and the largest are checked.
+    """
+    sizes, settled = [size], True
     if isinstance(layer, Layer):
         layers: tuple[Any, ...] = (layer,)
     elif hasattr(layer, "layers"):
         layers = tuple(layer.layers)
-        size = layer.smallest_source if size is None else size
+        if size is None:
+            sizes = [*dict.fromkeys([layer.smallest_source, layer.largest_source])]
+            settled = layer.only_source is not None
     else:
         layers = tuple(layer) if isinstance(layer, (list, tuple)) else ()
     if not layers or not all(isinstance(item, Layer) for item in layers):
         raise TypeError(f"verify takes a layer, several or an answer, not {layer!r}")
-    if size is None:
+    if sizes == [None]:
         raise TypeError("verify needs the input size")
-    return layers, size
+    return layers, sizes, settled
 
 
 class _FaultError(Exception):

@@ -18,10 +18,9 @@ from deconvcalc.layers import (
     Layer,
     LpPool,
     MaxUnpool,
-    PixelShuffle,
 )
 from deconvcalc.translation import channels_of, weight_shapes
-from deconvcalc.translation.weights import per_axis, read_channels
+from deconvcalc.translation.weights import block, per_axis, read_channels
 from deconvcalc.values import integer, spatial
 
 if TYPE_CHECKING:
@@ -123,8 +122,10 @@ class Problem:
         if number is None or number < 0:
             raise QueryError(f"seed must be an int of at least 0, not {seed!r}", rule="seed")
         rng = np.random.default_rng(seed)
-        groups = prod([_multiple(layer, len(self.sizes)) for layer in layers])
-        inputs, outputs = [count * groups for count in self.channels]
+        inputs, outputs = self.channels
+        blocks = prod([block(layer, len(self.sizes)) for layer in layers])
+        if inputs % blocks or (len(layers) > 1 and outputs % blocks):
+            inputs, outputs = inputs * blocks, outputs * blocks
         self.placed: list[Placed] = []
         now = self.sizes
         for layer in layers:
@@ -141,15 +142,6 @@ class Problem:
         self.reference = result
         if np.isnan(result).all():  # of none at all, too
             raise CheckError("there are no values to compare")
-
-
-def _multiple(layer: Layer, axes: int) -> int:
-    """What the number of channels must be a multiple of, because a layer makes sizes of them."""
-    if type(layer) is PixelShuffle:
-        return prod(per_axis(layer.factor, axes))
-    if isinstance(layer, Fold):
-        return prod(per_axis(layer.kernel_size, len(layer.size)))
-    return 1
 
 
 def _drawn(rng: np.random.Generator, shape: tuple[int, ...]) -> Array:

@@ -10,7 +10,7 @@ import click
 
 from deconvcalc.cli.arguments import wants_rich, working
 from deconvcalc.cli.verify import exit_code
-from deconvcalc.errors import CheckError, ConversionError
+from deconvcalc.errors import CheckError, ConversionError, QueryError
 
 if TYPE_CHECKING:
     from deconvcalc.checkers.verdict import Verdict
@@ -32,6 +32,8 @@ def show(
 ) -> int:
     """Print answers with their verdicts or code; the exit code."""
     shown = answers if limit is None else answers[:limit]
+    if channels:
+        _check_channels(shown, channels)
     verdicts: Groups = []
     skipped: list[str] = []
     interrupted = False
@@ -57,6 +59,25 @@ def show(
     if interrupted:
         return 1
     return found or int(bool(skipped) or any(one["code"] is None for one in codes))
+
+
+def _check_channels(shown: Answers, channels: tuple[int, int]) -> None:
+    """Refuse counts that one of the answers cannot have.
+
+    Raises:
+        QueryError: they are.
+    """
+    from deconvcalc.translation import AXES
+    from deconvcalc.translation.weights import check_channels
+
+    for number, answer in enumerate(shown, 1):
+        try:
+            check_channels(answer.layers, channels, answer.axes or AXES)
+        except QueryError as error:
+            where = f"#{number}: " if len(shown) > 1 else ""
+            raise QueryError(
+                f"--channels: {where}{error.message}", rule=error.rule, hint=error.hint
+            ) from None
 
 
 def _verify(
@@ -96,7 +117,8 @@ def _code(
     try:
         return {"code": answer.code(str(framework), channels)}
     except ConversionError as error:
-        return {"code": None, "no_code": error.message}
+        hint = {"hint": error.hint} if error.hint else {}
+        return {"code": None, "no_code": error.message, **hint}
 
 
 def _blocks(shown: Answers, codes: list[dict[str, str | None]]) -> list[str]:
@@ -107,7 +129,8 @@ def _blocks(shown: Answers, codes: list[dict[str, str | None]]) -> list[str]:
     for answer, one in zip(shown, codes, strict=True):
         code = one["code"] or "# " + str(one["no_code"]).replace("\n", "\n# ")
         blocks.append(f"# {shown_size(answer.source)} -> {shown_size(answer.target)}\n{code}")
-    return blocks
+    hints = dict.fromkeys([one["hint"] for one in codes if one.get("hint")])
+    return [*blocks, *[f"# {hint}" for hint in hints]]
 
 
 def _print_reasons(verdicts: Groups, *, every: bool) -> None:

@@ -90,7 +90,7 @@ OPS = ["conv-transpose", "conv", "max-pool", "avg-pool", "resize-conv", "pixel-s
     is_flag=True,
     help="Derive the size of the first answer, or prove that there is none.",
 )
-@click.option("--channels", type=CHANNELS, help="For --code and --verify.")
+@click.option("--channels", type=CHANNELS, help="For --code and --verify, as the layers can have.")
 @click.option("--format", "form", type=FORMAT, default="table", show_default=True)
 def command(
     target: Any,

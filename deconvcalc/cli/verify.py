@@ -83,7 +83,10 @@ def command(
                 raise
             click.echo(f"Error: {error}", err=True)
             sys.exit(1)
-        _check_channels(read, numbers["channels"])
+        from deconvcalc.translation import AXES
+
+        axes = len(size) if isinstance(size, tuple) else read.axes or AXES
+        _check_channels(read, numbers["channels"], axes)
         from deconvcalc.checkers.confirming import verify
 
         with working(f"asking {', '.join(checkers)}"):
@@ -92,7 +95,7 @@ def command(
     sys.exit(exit_code(verdicts))
 
 
-def _check_channels(layer: Any, channels: tuple[int, int] | None) -> None:
+def _check_channels(layer: Any, channels: tuple[int, int] | None, axes: int) -> None:
     """Refuse channels that contradict those of the layer, which would be passed over.
 
     Raises:
@@ -100,6 +103,10 @@ def _check_channels(layer: Any, channels: tuple[int, int] | None) -> None:
     """
     from deconvcalc.errors import QueryError
 
+    if channels is not None:
+        from deconvcalc.translation.weights import check_channels
+
+        check_channels((layer,), channels, axes)
     groups = getattr(layer, "groups", 1)
     for name, given in zip(("in_channels", "out_channels"), channels or (), strict=False):
         own = getattr(layer, name, None)

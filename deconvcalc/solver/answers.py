@@ -195,6 +195,30 @@ class Answer:
         first = tuple([size if isinstance(size, int) else size.start for size in sizes])
         return first if isinstance(source, tuple) else first[0]
 
+    @property
+    def largest_source(self) -> Any:
+        """The input size, or the largest of those that give the target."""
+        if self._query.sources is not None:
+            return self.smallest_source
+        source = self.source
+        sizes = source if isinstance(source, tuple) else (source,)
+        last = tuple([size.start if size.stop is None else size.stop for size in sizes])
+        return last if isinstance(source, tuple) else last[0]
+
+    @property
+    def only_source(self) -> Any:
+        """The input size; None where several give the target.
+
+        >>> from deconvcalc import solve
+        >>> answer = solve(7, op="conv", kernel_size=3, stride=2, padding=1)[0]
+        >>> answer.smallest_source, answer.largest_source, answer.only_source
+        (13, 14, None)
+        """
+        if isinstance(self.source, str):  # n
+            return None
+        first = self.smallest_source
+        return first if first == self.largest_source else None
+
     def _inputs(self, axis: int) -> Progression:
         place = self._order[axis]
         sources: tuple[Progression, ...] = self._pick[place][0].sources
@@ -253,12 +277,15 @@ class Answer:
     def code(self, dialect: str = "torch", channels: tuple[int, int] | None = None) -> str:
         """Lines to paste that make `layer` in a framework: they give this size and these values.
 
+        Where several inputs give the target, the lines do so for each of them.
+
         Args:
             dialect: "torch" or "keras".
             channels: how many go in and come out. Without them the code sets both to 1, by name.
 
         Raises:
             ConversionError: no layers of the framework give these numbers.
+            QueryError: channels that the layers cannot have.
 
         >>> from deconvcalc import solve
         >>> print(solve(7, source=4)[0].code("keras", channels=(64, 32)))
@@ -270,7 +297,7 @@ class Answer:
         """
         from deconvcalc.translation import convert
 
-        return convert(self.layers, to=dialect, size=self.smallest_source).code(channels)
+        return convert(self.layers, to=dialect, size=self.only_source).code(channels)
 
     @cached_property
     def layers(self) -> tuple[Layer, ...]:

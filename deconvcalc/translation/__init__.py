@@ -37,10 +37,11 @@ class Conversion(Value):
             "impossible".
         steps: the framework's calls, first to last.
         reason: where it is impossible, why; else None.
+        hint: the way out, where there is one.
     """
 
-    __slots__ = ("axes", "dialect", "layers", "outcome", "reason", "size", "steps")
-    _fields = ("layers", "dialect", "axes", "size", "outcome", "steps", "reason")
+    __slots__ = ("axes", "dialect", "hint", "layers", "outcome", "reason", "size", "steps")
+    _fields = ("layers", "dialect", "axes", "size", "outcome", "steps", "reason", "hint")
     layers: tuple[Layer, ...]
     dialect: str
     axes: int
@@ -48,9 +49,10 @@ class Conversion(Value):
     outcome: str
     steps: tuple[Step, ...]
     reason: str | None
+    hint: str | None
 
     def __init__(self, **fields: Any) -> None:
-        self._set(**fields)
+        self._set(**{"reason": None, "hint": None} | fields)
 
     def __bool__(self) -> bool:
         """Whether there are such layers."""
@@ -65,6 +67,7 @@ class Conversion(Value):
 
         Raises:
             ConversionError: there are no such layers.
+            QueryError: channels that the layers cannot have.
 
         >>> from deconvcalc import ConvTranspose, convert
         >>> print(convert(ConvTranspose(6, stride=2), to="torch").code())
@@ -93,7 +96,7 @@ class Conversion(Value):
 
     def _need(self) -> None:
         if not self:
-            raise ConversionError(str(self.reason))
+            raise ConversionError(str(self.reason), hint=self.hint)
 
     def __repr__(self) -> str:
         shown = ", ".join([step.name for step in self.steps]) or self.reason
@@ -141,13 +144,14 @@ def convert(layer: Layer | Sequence[Layer], *, to: str, size: Any = None) -> Con
         try:
             made = _steps(item, to, axes, now)
         except ConversionError as error:
-            return Conversion(**result, outcome="impossible", steps=(), reason=error.message)
+            why = {"reason": error.message, "hint": error.hint}
+            return Conversion(**result, outcome="impossible", steps=(), **why)
         steps += made
         plain = plain and len(made) == 1 and not any(w.zeros for w in made[0].weights)
         now = None if now is None else item.output_size(now)
         axes = len(now) if now else axes
     outcome = "exact" if plain else "exact_with_steps"
-    return Conversion(**result, outcome=outcome, steps=tuple(steps), reason=None)
+    return Conversion(**result, outcome=outcome, steps=tuple(steps))
 
 
 def _axes(layers: Sequence[Layer], size: Any) -> int:

@@ -6,7 +6,12 @@ from math import isfinite
 from typing import TYPE_CHECKING, Any
 
 from deconvcalc.translation.steps import Channels, Step, Weight
-from deconvcalc.translation.weights import known_channels, read_channels
+from deconvcalc.translation.weights import (
+    check_channels,
+    known_channels,
+    least_channels,
+    read_channels,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -23,10 +28,11 @@ def lines(conversion: Conversion, channels: tuple[int, int] | None) -> list[str]
     """The lines that make `layer`.
 
     Raises:
-        QueryError: channels that are no two ints of at least 1.
+        QueryError: channels that are no two ints of at least 1, or that layers without weights
+            cannot have.
         LayerError: channels that the layer's groups do not divide.
     """
-    known, groups = known_channels(conversion.layers)
+    known, _ = known_channels(conversion.layers)
     channels = known if channels is None else _checked(conversion, channels)
     keras = conversion.dialect == "keras"
     masked = [i for i, step in enumerate(conversion.steps) if any(w.zeros for w in step.weights)]
@@ -39,7 +45,7 @@ def lines(conversion: Conversion, channels: tuple[int, int] | None) -> list[str]
         made = [*made, "import numpy as np"] if keras else ["import torch", *made]
     made.append("")
     if used and channels is None:
-        made.append(f"in_channels = out_channels = {groups}")
+        made.append(_least(conversion))
     elif masked and keras and channels:
         made.append(f"in_channels = {channels[0]}")
     made += _layer(conversion, channels)
@@ -48,8 +54,17 @@ def lines(conversion: Conversion, channels: tuple[int, int] | None) -> list[str]
     return made
 
 
+def _least(conversion: Conversion) -> str:
+    """The line that names the fewest channels."""
+    inputs, outputs = least_channels(conversion.layers, conversion.axes)
+    if inputs == outputs:
+        return f"in_channels = out_channels = {inputs}"
+    return f"in_channels, out_channels = {inputs}, {outputs}"
+
+
 def _checked(conversion: Conversion, channels: tuple[int, int]) -> tuple[int, int]:
     inputs, outputs = read_channels(channels)
+    check_channels(conversion.layers, (inputs, outputs), conversion.axes)
     for layer in conversion.layers:
         if "in_channels" in layer._fields:
             layer.replace(in_channels=inputs, out_channels=outputs)  # the groups divide them

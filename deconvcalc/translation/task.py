@@ -86,7 +86,8 @@ class Task:
         """
         if self.sizes is None:
             raise ConversionError(
-                f"the input size must be known: {why}", hint="Name the input size."
+                f"the input size must be known: {why}",
+                hint="Name it: size=28 for convert; --from 28 and a number as target for solve.",
             )
         return self.sizes
 

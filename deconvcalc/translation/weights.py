@@ -32,9 +32,12 @@ if TYPE_CHECKING:
 
 __all__ = [
     "CHANGES",
+    "block",
     "carried",
     "channels_of",
+    "check_channels",
     "known_channels",
+    "least_channels",
     "per_axis",
     "read_channels",
     "weight_shapes",
@@ -94,6 +97,62 @@ def known_channels(layers: tuple[Layer, ...]) -> tuple[tuple[int, int] | None, i
             known = None if both[0] is None or both[1] is None else (both[0], both[1])
             return known, layer.groups
     return None, 1
+
+
+def least_channels(layers: tuple[Layer, ...], axes: int) -> tuple[int, int]:
+    """The fewest channels, in and out, that layers can have.
+
+    >>> least_channels((PixelShuffle(2),), 2)
+    (4, 1)
+    """
+    if any(isinstance(layer, (Conv, ConvTranspose)) for layer in layers):
+        groups = known_channels(layers)[1]
+        return groups, groups
+    count = prod([block(layer, axes) for layer in layers])
+    return count, _through(layers, count, axes)
+
+
+def check_channels(layers: tuple[Layer, ...], channels: tuple[int, int], axes: int) -> None:
+    """Refuse counts that layers without weights cannot have: what comes out follows from them.
+
+    Raises:
+        QueryError: they are.
+    """
+    if any(isinstance(layer, (Conv, ConvTranspose)) for layer in layers):
+        return
+    inputs, outputs = channels
+    blocks = prod([block(layer, axes) for layer in layers])
+    shown = ", then ".join(map(str, layers))
+    if inputs % blocks:
+        raise QueryError(
+            f"{shown} takes a multiple of {blocks} channels, not {inputs}",
+            rule="channels",
+            hint=f"Give {blocks * outputs} of them for {outputs} out.",
+        )
+    found = _through(layers, inputs, axes)
+    if found != outputs:
+        made = "keeps its" if found == inputs else f"makes {found} of"
+        raise QueryError(
+            f"{shown} {made} {inputs} channels, and cannot make {outputs}",
+            rule="channels",
+            hint=f"Give ({inputs}, {found}), which is {inputs}:{found} on the command line.",
+        )
+
+
+def block(layer: Layer, axes: int) -> int:
+    """What the number of channels must be a multiple of, because a layer makes sizes of them."""
+    if type(layer) is PixelShuffle:
+        return prod(per_axis(layer.factor, axes))
+    if isinstance(layer, Fold):
+        return prod(per_axis(layer.kernel_size, len(layer.size)))
+    return 1
+
+
+def _through(layers: tuple[Layer, ...], count: int, axes: int) -> int:
+    """How many channels come out of layers without weights."""
+    for layer in layers:
+        count = channels_of(layer, (count, count), axes)[1]
+    return count
 
 
 def weight_shapes(
