@@ -176,6 +176,58 @@ def test_table(typed: str, target: Any, options: dict[str, Any]) -> None:
     assert len(re.findall(r"^ +\d+  ", printed, re.MULTILINE)) >= min(answers.total, 10)
 
 
+LETTERS = {
+    "kernel_size": "k",
+    "stride": "s",
+    "padding": "p",
+    "output_padding": "op",
+    "dilation": "d",
+    "factor": "f",
+}
+
+
+def stated(printed: str) -> list[str]:
+    """The bounds below the title of a table or of Markdown, a text an operation."""
+    block = printed.split("\n\n")[1 if printed.startswith("**") else 0]
+    lines = block.splitlines() if printed.startswith("**") else block.splitlines()[1:]
+    return [re.sub(r"^(- [a-z ]+: |  [a-z ]+  )", "", line) for line in lines]
+
+
+@pytest.mark.parametrize("form", ["table", "markdown"])
+@pytest.mark.parametrize(
+    "typed",
+    [
+        "14 --from 28",
+        "17 --from 4 -k 3 -s 2 -f 2",
+        "7x14 --from 4 -k 3x5",
+        "14 --from 28 --ceil-mode",
+    ],
+)
+def test_the_bounds_of_every_operation_are_stated(typed: str, form: str) -> None:
+    result = invoke("solve", *typed.split(), "--op", "any", "--format", form)
+    document = json.loads(invoke("solve", *typed.split(), "--op", "any", "--format", "json").stdout)
+    wanted = []
+    for op, bounds in document["query"]["bounds"].items():
+        texts = [f"{LETTERS[name]} {text}" for name, text in bounds.items()]
+        short = ", ".join(texts).replace("dilation*(kernel_size-1)", "d(k-1)")
+        hangs = ["ceil_mode"] if document["query"]["ceil_mode"] and op.endswith("_pool") else []
+        wanted.append(", ".join([short.replace("kernel_size//2", "k//2"), *hangs]))
+    assert len(set(wanted)) > 3
+    assert stated(result.stdout) == wanted
+    assert not re.search(r" k \d", result.stdout.splitlines()[0])
+
+
+@pytest.mark.parametrize("ceil", [True, False])
+@pytest.mark.parametrize("op", ["max-pool", "avg-pool"])
+def test_ceil_mode_and_shared_are_part_of_the_question(op: str, ceil: bool) -> None:
+    for more, shared in ((), None), (("--shared",), True), (("--per-axis",), False):
+        question = ("7x7", "--from", "15x15", "--op", op, *["--ceil-mode"] * ceil, *more)
+        query = json.loads(solved(" ".join(question), "--format", "json"))["query"]
+        assert (query["ceil_mode"], query["shared"]) == (ceil, shared)
+        head = solved(" ".join(question)).splitlines()[0]
+        assert head.endswith(", ceil_mode") == ceil
+
+
 def test_no_source_lists_all_inputs() -> None:
     document = json.loads(solved("60 -k 6 -s 2 -p 0", "--format", "json"))
     assert document["query"]["source"] is None

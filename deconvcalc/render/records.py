@@ -74,6 +74,8 @@ def _head(answers: Answers) -> dict[str, Any]:
         "source": _source(answers),
         "op": query.ops[0] if len(query.ops) == 1 else "any",
         "dialect": query.dialect,
+        "shared": query.shared,
+        "ceil_mode": any(spaces[0].ceil_mode for spaces in query.spaces.values()),
         "bounds": answers.bounds if len(query.ops) > 1 else next(iter(answers.bounds.values())),
     }
     if hasattr(answers, "asked"):  # a target in n has it
@@ -182,6 +184,8 @@ def _cell(value: Any, name: str = "") -> Any:
 def markdown(made: Sheet) -> str:
     """A table as Markdown."""
     lines = [f"**{made.title}**", ""]
+    lines += [f"- {label}: {text}" for label, text in made.below]
+    lines += [""] if made.below else []
     for row in (made.columns, ["---"] * len(made.columns), *made.rows) if made.rows else ():
         cells = [cell.replace("|", "\\|") for cell in row]
         lines.append(f"| {' | '.join(cells)} |")

@@ -59,12 +59,16 @@ _NOTES = {
 
 
 class Sheet:
-    """A table as data: title, columns, rows as text, the meaning of each column, and hints."""
+    """A table as data: title, columns, rows as text, the meaning of each column, and hints.
 
-    __slots__ = ("columns", "hints", "legend", "rows", "title")
+    `below` goes on with the title, as lines of a label and a text.
+    """
+
+    __slots__ = ("below", "columns", "hints", "legend", "rows", "title")
 
     def __init__(self, title: str) -> None:
         self.title = title
+        self.below: list[tuple[str, str]] = []
         self.columns: list[str] = []
         self.rows: list[list[str]] = []
         self.legend: list[tuple[str, str]] = []
@@ -96,7 +100,10 @@ def sheet(
     more: Sequence[tuple[str, Sequence[str]]] = (),
 ) -> Sheet:
     """The table of the first `limit` answers (None: all of them), with further columns."""
-    made = Sheet(f"{_question(answers)}: {_counted(answers)}")
+    bounds = _bounds(answers)
+    within = f"for {bounds[0][1]}" if len(bounds) == 1 else "within these bounds"
+    made = Sheet(f"{_question(answers)}: {_counted(answers)} {within}")
+    made.below = bounds if len(bounds) > 1 else []
     if not answers:
         made.hints = reason_lines(answers.reason)
         return made
@@ -173,22 +180,25 @@ def _question(answers: Answers) -> str:
 
 def _counted(answers: Answers) -> str:
     if not answers:
-        return f"no layer for {_bounds(answers)}"
-    count = f"{answers.total:,} layer{'' if answers.total == 1 else 's'}"
-    return f"{count}, all there are for {_bounds(answers)}"
+        return "no layer"
+    return f"{answers.total:,} layer{'' if answers.total == 1 else 's'}, all there are"
 
 
-def _bounds(answers: Answers) -> str:
-    """The bounds searched, as text."""
-    merged: dict[str, str] = {}
-    for bounds in answers.bounds.values():
-        for name, text in bounds.items():
-            merged.setdefault(name, text)
-    if len(answers.bounds) > 1 and merged["padding"].startswith("0..dilation"):
-        del merged["padding"]  # each operation has a default of its own
-    short = {n: t.replace("dilation*(kernel_size-1)", "d(k-1)") for n, t in merged.items()}
-    short = {n: t.replace("kernel_size//2", "k//2") for n, t in short.items()}
-    return ", ".join([f"{_LETTERS[name]} {text}" for name, text in short.items()])
+def _bounds(answers: Answers) -> list[tuple[str, str]]:
+    """The bounds searched, as text, by operation."""
+    return [
+        (op_title(op).partition(" ")[2], _bounds_of(bounds, answers.query.spaces[op][0].ceil_mode))
+        for op, bounds in answers.bounds.items()
+    ]
+
+
+def _bounds_of(bounds: dict[str, str], ceil_mode: bool) -> str:
+    """The bounds of one operation in letters."""
+    shown = []
+    for name, text in bounds.items():
+        short = text.replace("dilation*(kernel_size-1)", "d(k-1)")
+        shown.append(f"{_LETTERS[name]} {short.replace('kernel_size//2', 'k//2')}")
+    return ", ".join([*shown, *(["ceil_mode"] if ceil_mode else [])])
 
 
 def _columns(answers: Answers, shown: list[Answer]) -> dict[str, Any]:

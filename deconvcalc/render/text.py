@@ -33,7 +33,8 @@ def plain(made: Sheet) -> str:
 
 def lines(made: Sheet) -> list[tuple[str, str]]:
     """A sheet as lines, each with its role: title, head, first, row, hint or legend."""
-    result = [("title", made.title), ("row", "")]
+    result = [("title", made.title), *[("hint", line) for line in labelled(made.below)]]
+    result.append(("row", ""))
     if made.rows:
         cells = [made.columns, *made.rows]
         widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
