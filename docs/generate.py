@@ -34,7 +34,7 @@ width, without colour.
 |---|---|
 | 0 | an answer, or all checks hold |
 | 1 | no answer, a check that fails, or an input that a layer refuses |
-| 2 | wrong usage, or input that cannot be read |
+| 2 | wrong usage, input that cannot be read, or an answer that cannot be written |
 | 3 | a framework that was asked for is missing or broken |
 """
 PROMISES = """\

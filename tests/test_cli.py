@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from io import StringIO
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -555,6 +556,44 @@ def test_a_closed_pipe_is_no_fault() -> None:
 
 
 @pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full here")
+@pytest.mark.parametrize("typed", ["solve 7 --from 4", "size ConvTranspose(6) 28", "solve --help"])
+@pytest.mark.parametrize(
+    ("redirected", "why"), [(">/dev/full", "No space left"), (">&-", "output is closed")]
+)
+def test_an_output_that_is_full_or_closed_ends_with_2(
+    typed: str, redirected: str, why: str
+) -> None:
+    done = subprocess.run(
+        ["/bin/sh", "-c", f'exec "$@" {redirected}', "sh", *COMMAND, *typed.split()],
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (2, "")
+    (line,) = done.stderr.splitlines()
+    assert line.startswith("Error: the answer cannot be written: ")
+    assert why in line
+
+
+def test_diagnostics_may_have_nowhere_to_go() -> None:
+    full = "2>/dev/full" if Path("/dev/full").exists() else "2>&-"
+    for redirected, (size, code) in product(("2>&-", full), (("4", 0), ("0", 2))):
+        shell = ["/bin/sh", "-c", f'exec "$@" {redirected}', "sh"]
+        done = subprocess.run(
+            [*shell, *COMMAND, "solve", "7", "--from", size],
+            capture_output=True,
+            text=True,
+            cwd=ROOT,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == code
+        assert bool(done.stdout) == (code == 0)
+
+
 def test_an_interrupt_ends_without_a_traceback() -> None:
     """The process says that it has started by its first module; then it gets a Ctrl-C."""
     code = (

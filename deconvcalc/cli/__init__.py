@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import errno
 import sys
+from contextlib import suppress
 from importlib import import_module
 from io import TextIOWrapper
+from typing import Any, NoReturn
 
 import click
 
@@ -26,6 +29,16 @@ LONGEST = 10_000
 
 
 _LONGEST_NAME = 40
+_UNWRITABLE = (errno.ENOSPC, errno.EFBIG, errno.EIO, errno.EBADF)
+"""What the system says of an output that takes no more."""
+
+
+def _unwritten(why: str) -> NoReturn:
+    """End because the answer cannot be written: nobody is to take that for an answer."""
+    if sys.stderr is not None:
+        with suppress(OSError):
+            click.echo(f"Error: the answer cannot be written: {why}", err=True)
+    sys.exit(2)
 
 
 class _Verbs(click.Group):
@@ -44,6 +57,23 @@ class _Verbs(click.Group):
             if option.startswith("--") and len(option.partition("=")[0]) > _LONGEST_NAME:
                 raise click.UsageError(f"no such option: {option[:_LONGEST_NAME]!r}...", ctx)
         return super().parse_args(ctx, args)
+
+    def main(self, *args: Any, **kwargs: Any) -> Any:
+        """Run a command; an output that is full or closed ends it without a traceback."""
+        import os
+
+        if sys.stdout is None:  # the shell's >&-
+            _unwritten("standard output is closed")
+        if sys.stderr is None:
+            sys.stderr = open(os.devnull, "w", encoding="utf-8")  # noqa: SIM115  # to the end
+        try:
+            return super().main(*args, **kwargs)
+        except OSError as error:
+            if error.errno not in _UNWRITABLE:
+                raise
+            # What is left in the buffer would be tried once more at the end.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+            _unwritten(error.strerror or str(error))
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  # click's signature
         return list(VERBS)
