@@ -7,11 +7,12 @@ One call of a framework is read by its dialect's table: `nn.Conv2d(3, 8, 5)`,
 from __future__ import annotations
 
 import ast
+import re
 import warnings
 from typing import TYPE_CHECKING, Any
 
 from deconvcalc import layers
-from deconvcalc.dialects import DIALECTS, REQUIRED, Call, Given
+from deconvcalc.dialects import CHANNELS, DIALECTS, OPEN, REQUIRED, Call, Given
 from deconvcalc.errors import DeconvcalcError, NotationError, QueryError
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ DEEPEST = 40
 MOST_DIGITS = 100
 """How many digits a number may have."""
 
+_NAMED = re.compile(r"\s*\([\w.]{1,200}\):\s*")
 _BRACKETS = {"(": 1, "[": 1, "{": 1, ")": -1, "]": -1, "}": -1}
 _LONGEST_MESSAGE = 400
 
@@ -40,8 +42,10 @@ def parse(text: str, *, dialect: str | None = None) -> Layer:
     Args:
         text: a call such as `nn.ConvTranspose2d(8, 3, 4, stride=2, padding=1)`,
             `layers.Conv2DTranspose(3, 4, strides=2, padding="same")` or
-            `ConvTranspose(4, stride=2)`. An assignment (`self.up = ...`), a trailing comma and a
-            Keras call on a tensor (`Conv2D(8, 3)(x)`) are read through.
+            `ConvTranspose(4, stride=2)`. An assignment (`self.up = ...`), a trailing comma, a
+            Keras call on a tensor (`Conv2D(8, 3)(x)`) and a line that PyTorch prints of a model
+            (`(up): ConvTranspose2d(...)`) are read through. Channels may be names or expressions:
+            sizes do not depend on them, and they are left open.
         dialect: whose names and rules count, "torch" or "keras"; by default the name tells. Where
             PyTorch, Keras and the library share a name, the first of them that knows the keywords
             is meant. With its module, as in `dc.Upsample(2)`, a name is never shared.
@@ -72,8 +76,9 @@ class _Reader:
 
     def __init__(self, text: str) -> None:
         self.given = text
-        self.skipped = len(text) - len(text.lstrip())
-        text = text.strip().rstrip(",; \t\r\n\f\v")
+        named = _NAMED.match(text)  # a line of a printed model: (conv): Conv2d(...)
+        self.skipped = named.end() if named else len(text) - len(text.lstrip())
+        text = text[self.skipped :].strip().rstrip(",; \t\r\n\f\v")
         # Lines may end as on other systems; every character keeps its place.
         self.text = text.replace("\r\n", " \n").replace("\r", "\n")
         self.starts = [0]
@@ -186,7 +191,11 @@ class _Reader:
         What the layer refuses is shown in the text.
         """
         nodes = self.bind(call, spec)
-        values = {name: self.value(node, name, own=own) for name, node in nodes.items()}
+        torch = spec is DIALECTS["torch"].calls.get(spec.name)
+        values = {
+            name: (torch and _printed(node, name)) or self.value(node, name, own=own)
+            for name, node in nodes.items()
+        }
         for name, default in spec.parameters:
             if values.setdefault(name, default) is REQUIRED:
                 raise self.fail(
@@ -258,10 +267,12 @@ class _Reader:
             case ast.Call(ast.Name("float"), [ast.Constant(str(word))], []):
                 if word.lower().lstrip("+-") in ("inf", "infinity", "nan"):
                     return float(word)
-            case ast.Call(ast.Name(rule)) if own and rule in _RULES:
+            case ast.Call(func) if own and (rule := _rule(func)):
                 return self.made(node, _RULES[rule], own=True)
         if not own and (name in _PASSED_ON or name.endswith(_OPAQUE)):
             return None
+        if name in CHANNELS and isinstance(node, _EXPRESSIONS):
+            return None if own else OPEN
         raise self.fail(
             f"{name} must be written as a number, text, True, False, None or a tuple of them",
             node,
@@ -270,11 +281,25 @@ class _Reader:
         )
 
 
+def _rule(func: ast.expr) -> str | None:
+    """The padding rule that a call names: Same(...), dc.Same(...)."""
+    match func:
+        case ast.Name(rule) | ast.Attribute(ast.Name("dc" | "deconvcalc"), rule):
+            return rule if rule in _RULES else None
+    return None
+
+
+def _printed(node: ast.expr, name: str) -> str | None:
+    """A word that PyTorch prints without quotes, as in `padding=same`."""
+    word = node.id if isinstance(node, ast.Name) else None
+    return word if word in _PRINTED.get(name, ()) else None
+
+
 def _has_rule(node: ast.expr) -> bool:
     """Whether an argument holds a padding rule, which only the library's own layers take."""
     match node:
-        case ast.Call(ast.Name(name)):
-            return name in _RULES
+        case ast.Call(func):
+            return _rule(func) is not None
         case ast.Tuple(items) | ast.List(items):
             return any(map(_has_rule, items))
     return False
@@ -332,6 +357,23 @@ _PASSED_ON = frozenset(
     }
 )
 """Arguments that do not change sizes, and that Keras takes everywhere."""
+
+_EXPRESSIONS = (
+    ast.Name,
+    ast.Attribute,
+    ast.Subscript,
+    ast.BinOp,
+    ast.UnaryOp,
+    ast.Call,
+    ast.IfExp,
+)
+"""What a count of channels may be but a number."""
+
+_PRINTED = {
+    "padding": ("same", "valid"),
+    "padding_mode": ("zeros", "reflect", "replicate", "circular"),
+}
+"""What PyTorch prints without quotes."""
 
 _OPAQUE = ("_initializer", "_regularizer", "_constraint")
 _HINT = "Give one call, for example: nn.Conv2d(3, 8, kernel_size=3, stride=2, padding=1)"

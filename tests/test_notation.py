@@ -240,6 +240,110 @@ PREFIXES = {
 }
 
 
+OPEN: list[tuple[str, dc.Layer]] = [
+    ("nn.Conv2d(in_ch, out_ch, 3)", dc.Conv(3, axes=2)),
+    ("nn.Conv2d(in_ch, 8, 3)", dc.Conv(3, out_channels=8, axes=2)),
+    ("nn.Conv2d(3, 2 * width, 3)", dc.Conv(3, in_channels=3, axes=2)),
+    ("nn.Conv2d(self.ins[0], out_channels=int(c * 2), kernel_size=3)", dc.Conv(3, axes=2)),
+    ("nn.Conv2d(a if deep else b, -c, 3, groups=2)", dc.Conv(3, groups=2, axes=2)),
+    ("nn.ConvTranspose1d(c, c // 2, 4, 2, 1)", dc.ConvTranspose(4, stride=2, padding=1, axes=1)),
+    ("nn.LazyConv2d(out_ch, 3)", dc.Conv(3, axes=2)),
+    ("nn.BatchNorm2d(out_ch)", dc.Identity("BatchNorm2d", axes=2)),
+    ("Conv2D(filters, 3)", dc.Conv(3, axes=2)),
+    ("Conv2DTranspose(filters=2 * f, kernel_size=3)", dc.ConvTranspose(3, axes=2)),
+    ("SeparableConv2D(f, 3)", dc.parse("SeparableConv2D(8, 3)").replace(out_channels=None)),
+    ("Conv(3, in_channels=c, out_channels=2 * c)", dc.Conv(3)),
+]
+
+
+@pytest.mark.parametrize(("text", "layer"), OPEN, ids=[text for text, _ in OPEN])
+def test_channels_may_be_names(text: str, layer: dc.Layer) -> None:
+    read = dc.parse(text)
+    assert read == layer
+    assert read.output_size(28) == layer.output_size(28)
+
+
+PRINTED: list[tuple[str, str]] = [
+    (
+        "Conv2d(3, 8, kernel_size=(3, 3), stride=(1, 1), padding=same)",
+        "nn.Conv2d(3, 8, 3, padding='same')",
+    ),
+    (
+        "Conv2d(3, 8, kernel_size=(3, 3), stride=(1, 1), padding=valid, padding_mode=reflect)",
+        "nn.Conv2d(3, 8, 3, padding='valid', padding_mode='reflect')",
+    ),
+    (
+        "  (up.0): ConvTranspose2d(8, 3, kernel_size=(4, 4), stride=(2, 2), padding=(1, 1))",
+        "nn.ConvTranspose2d(8, 3, 4, 2, 1)",
+    ),
+    ("(3): ReLU(inplace=True)", "nn.ReLU(inplace=True)"),
+    ("(down_1):MaxPool2d(kernel_size=2, stride=2),", "nn.MaxPool2d(2)"),
+]
+
+
+@pytest.mark.parametrize(("printed", "text"), PRINTED)
+def test_what_pytorch_prints_is_read(printed: str, text: str) -> None:
+    assert dc.parse(printed) == dc.parse(text)
+
+
+REPRS = """
+import json, torch
+from torch import nn
+made = [
+    f"nn.Conv{axes}d(4, 8, 3, padding={padding!r}, padding_mode={mode!r}, bias={bias})"
+    for axes in (1, 2, 3)
+    for padding in ("same", "valid", 1)
+    for mode in ("zeros", "reflect", "replicate", "circular")
+    for bias in (True, False)
+]
+made += [
+    "nn.ConvTranspose2d(4, 8, 3, 2, 1, 1, groups=2)", "nn.MaxPool2d(3, 2, 1, ceil_mode=True)",
+    "nn.AvgPool3d(2)", "nn.AvgPool1d(3, 2, 1)", "nn.LPPool2d(2, 3)", "nn.MaxUnpool2d(2)",
+    "nn.Upsample(scale_factor=2, mode='bilinear')", "nn.Upsample(size=(7, 9))",
+    "nn.PixelShuffle(2)", "nn.PixelUnshuffle(2)", "nn.ZeroPad2d((1, 2, 3, 4))",
+    "nn.ReflectionPad1d(2)", "nn.AdaptiveAvgPool2d((7, None))", "nn.AdaptiveMaxPool2d(1)",
+    "nn.Unfold(3, padding=1)", "nn.Fold((5, 6), 3)", "nn.Flatten()", "nn.Linear(49, 10)",
+    "nn.BatchNorm2d(8)", "nn.ReLU(inplace=True)", "nn.Identity()", "nn.Dropout(0.2)",
+]
+model = nn.Sequential(*[eval(text) for text in made])
+lines = str(model).splitlines()[1:-1]
+print(json.dumps([made, [str(layer) for layer in model], lines]))
+"""
+
+
+@pytest.mark.framework
+def test_what_the_real_pytorch_prints_is_read() -> None:
+    if find_spec("torch") is None:
+        pytest.skip("not installed: torch")
+    done = subprocess.run(
+        [sys.executable, "-c", REPRS], check=True, capture_output=True, text=True, timeout=100
+    )
+    texts, alone, inside = json.loads(done.stdout)
+    assert len(texts) == len(alone) == len(inside) > 90
+    for text, printed, line in zip(texts, alone, inside, strict=True):
+        assert dc.parse(printed) == dc.parse(text), printed
+        assert dc.parse(line) == dc.parse(text), line
+
+
+@pytest.mark.parametrize(
+    ("text", "layer"),
+    [
+        ('dc.Conv(3, padding=dc.Same("upper"), stride=2)', dc.Conv(3, padding=Same(), stride=2)),
+        ("Conv(3, padding=dc.Explicit(1, 2))", dc.Conv(3, padding=Explicit(1, 2))),
+        (
+            "deconvcalc.Conv(3, padding=(deconvcalc.Same(), Explicit(1, 2)))",
+            dc.Conv(3, padding=(Same(), Explicit(1, 2))),
+        ),
+        (
+            "dc.ConvTranspose(3, stride=2, padding=dc.ToSize(28))",
+            dc.ConvTranspose(3, stride=2, padding=dc.ToSize(28)),
+        ),
+    ],
+)
+def test_rules_may_have_their_module(text: str, layer: dc.Layer) -> None:
+    assert dc.parse(text) == layer
+
+
 @pytest.mark.parametrize("prefix", PREFIXES["torch"])
 def test_prefixes_of_torch(prefix: str) -> None:
     assert dc.parse(f"{prefix}ConvTranspose2d(1, 1, 3)") == dc.parse("nn.ConvTranspose2d(1, 1, 3)")
@@ -525,7 +629,22 @@ FAULTS: list[tuple[str, str]] = [
     ("nn.Conv2d(3, 8, ¦(3, 3, 3))", "or a tuple of 2"),
     ("nn.Conv2d(3, 8, 3, stride=¦-1)", "stride must be an int of at least 1"),
     ("nn.Conv2d(3, 8, 3, padding=¦'SAME')", "padding must be"),
-    ("nn.Conv2d(3, 8, 3, 2, ¦'same')", "'same' needs a stride of 1"),
+    ("nn.Conv2d(3, 8, 3, 2, ¦'same')", "'same' needs a stride of 1, not 2"),
+    ("nn.Conv2d(3, 8, 3, (2, 1), ¦'same')", r"needs a stride of 1, not \(2, 1\)"),
+    ("(conv): nn.Conv2d(3, 8, ¦k)", "kernel_size must be written as a number"),
+    ("  (a.0): nn.MaxPool2d(¦0)", "kernel_size must be"),
+    ("(a): ¦(b): ReLU()", "this is no call|cannot be read"),
+    ("nn.Conv2d(¦'c', 8, 3)", "in_channels must be an int"),
+    ("nn.Conv2d(3, ¦-8, 3)", "out_channels must be an int"),
+    ("nn.Conv2d(¦None, 8, 3)", "in_channels must be an int"),
+    ("Conv2D(¦None, 3)", "filters must be an int"),
+    ("nn.Conv2d(¦lambda: 3, 8, 3)", "in_channels must be written as a number"),
+    ("nn.Conv2d(3, 8, 3, groups=¦g)", "groups must be written as a number"),
+    ("nn.Conv2d(3, 8, 3, padding=¦half)", "padding must be written as a number"),
+    ("nn.Conv2d(3, 8, 3, stride=¦same)", "stride must be written as a number"),
+    ("Conv2D(8, 3, padding=¦same)", "padding must be written as a number"),
+    ("Conv(3, padding=¦same)", "padding must be written as a number"),
+    ("Conv(3, padding=¦np.Same())", "padding must be written as a number"),
     ("nn.Conv2d(3, 8, 3, groups=¦2)", "groups=2 does not divide in_channels=3"),
     (
         "nn.ConvTranspose2d(3, 8, 3, stride=2, output_padding=¦2)",
@@ -636,6 +755,8 @@ HOSTILE = (
     '__import__("os").system("touch x")',
     'nn.Conv2d(3, 8, __import__("os").system("touch x"))',
     'nn.Conv2d(3, 8, 3, device=__import__("os").system("touch x"))',
+    'nn.Conv2d(open("x", "w"), __import__("os").system("touch x"), 3)',
+    'layers.Conv2D(open("x", "w").fileno() + 1, 3)',
     'layers.Conv2D(8, 3, activation=open("x", "w"))',
     'layers.Conv2D(8, 3)(open("x", "w"))',
     'layers.Conv2D(8, 3, kernel_initializer=eval("open(\\"x\\", \\"w\\")"))',

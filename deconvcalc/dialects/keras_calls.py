@@ -77,13 +77,13 @@ def _conv(given: Given) -> Layer:
     return Conv(
         **window,
         groups=given.whole("groups", 1),
-        out_channels=given.whole("filters", 1),
+        out_channels=given.channels("filters"),
         bias=bool(given["use_bias"]),
     )
 
 
 def _depthwise(given: Given) -> Layer:
-    filters = given.whole("filters", 1) if "filters" in given.values else None
+    filters = given.channels("filters") if "filters" in given.values else None
     return DepthwiseConv(
         **_window(given, "valid", "same"),
         multiplier=given.whole("depth_multiplier", 1),
@@ -109,7 +109,7 @@ def _conv_transpose(given: Given) -> Layer:
         stride=stride,
         padding=tuple(crops),
         dilation=dilation,
-        out_channels=given.whole("filters", 1),
+        out_channels=given.channels("filters"),
         bias=bool(given["use_bias"]),
         axes=given.axes,
     )

@@ -17,7 +17,19 @@ if TYPE_CHECKING:
 
     from deconvcalc.layers import Layer
 
-__all__ = ["REQUIRED", "Call", "Dialect", "Given", "Mode", "Placed", "alike", "calls", "keywords"]
+__all__ = [
+    "CHANNELS",
+    "OPEN",
+    "REQUIRED",
+    "Call",
+    "Dialect",
+    "Given",
+    "Mode",
+    "Placed",
+    "alike",
+    "calls",
+    "keywords",
+]
 
 Placed = tuple[int, int, int, int, int]
 """A window at one size: kernel, stride, dilation, and the padding or crop before and after."""
@@ -30,6 +42,18 @@ class _Required:
 
 REQUIRED: Any = _Required()
 """The default of a parameter that has none."""
+
+
+class _Open:
+    def __repr__(self) -> str:
+        return "OPEN"
+
+
+OPEN: Any = _Open()
+"""A count of channels that the text names without a number: sizes do not depend on it."""
+
+CHANNELS = frozenset({"in_channels", "out_channels", "filters", "num_features"})
+"""The parameters that may be `OPEN`."""
 
 Parameters = tuple[tuple[str, Any], ...]
 
@@ -236,6 +260,10 @@ class Given:
         if number is None or number < least:
             raise self.refuse(name, f"must be an int of at least {least}")
         return number
+
+    def channels(self, name: str) -> int | None:
+        """A count of channels; None where it is left open."""
+        return None if self[name] is OPEN else self.whole(name, 1)
 
     def flag(self, name: str) -> bool:
         """A bool."""

@@ -48,7 +48,11 @@ def _conv(given: Given) -> Layer:
     padding: Any = given["padding"]
     if padding == "same":
         if any(s != 1 for s in stride):
-            raise given.refuse("padding", "'same' needs a stride of 1")
+            raise DialectError(
+                f"{given.call.name}: padding 'same' needs a stride of 1, not {given['stride']!r}",
+                rule="padding",
+                hint="Give the padding as a number.",
+            )
         total = [effective_kernel(k, d) - 1 for k, d in zip(kernel, dilation, strict=True)]
         padding = tuple([Explicit(t // 2, t - t // 2) for t in total])
     elif padding == "valid":
@@ -73,8 +77,8 @@ def _channels(given: Given) -> dict[str, Any]:
     has_input = "in_channels" in given.values
     return {
         "groups": given.whole("groups", 1),
-        "in_channels": given.whole("in_channels", 1) if has_input else None,
-        "out_channels": given.whole("out_channels", 1),
+        "in_channels": given.channels("in_channels") if has_input else None,
+        "out_channels": given.channels("out_channels"),
         "bias": bool(given["bias"]),
     }
 
