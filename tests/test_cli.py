@@ -594,6 +594,68 @@ def test_diagnostics_may_have_nowhere_to_go() -> None:
         assert bool(done.stdout) == (code == 0)
 
 
+def test_layers_for_some_n_are_shown_where_none_takes_all() -> None:
+    """Even where no layer is right for every n."""
+    question = ("solve", "max(n-2,1)", "--op", "conv", "-k", "3", "-p", "0")
+    (one,) = json.loads(invoke(*question, "--format", "json").stdout)["partly"]
+    for form in ("table", "markdown"):
+        result = invoke(*question, "--format", form)
+        assert result.exit_code == 1
+        assert f"one where they take n, as Conv(3) does for {one['domain']}" in result.stdout
+
+
+def test_a_way_out_is_no_lack() -> None:
+    """A resize without checkerboard is offered; nothing says that there were none."""
+    for typed in ("7x7 --from 4x4 -k 3x4", "7 --from 4"):
+        (line,) = re.findall(r"without checkerboard .*", solved(typed))
+        assert line.endswith(f"or resize to {typed.split()[0]} and a 3 x 3 convolution")
+        assert "has none" not in line
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("solve", "7", "--from", "4", "-f", "3"), "conv-transpose has no factor"),
+        (
+            ("solve", "7", "--from", "4", "-f", "3"),
+            "It takes kernel-size, stride, padding, output-",
+        ),
+        (("solve", "7x7", "--from", "4", "-k", "3x3x3"), "or 3,5 on the command line"),
+        (("solve", "7", "--from", "4", "--op", "conv", "--ceil-mode"), "conv has no ceil-mode"),
+        (("size", "nn.Conv2d(3, 8, (3, 5))", "28"), "or 28x28 on the command line"),
+        (("size", "nn.Linear(3, 4)", "28"), "refuses size 28: "),
+        (("size", "nn.Linear(3, 4)", "28x5"), "refuses size 28x5: "),
+        (("solve", "7", "--from", "4", "-k", "3...5"), "'3...5': a range has two dots"),
+        (("solve", "7", "--from", "4", "-k", "True"), "'True' is not a number"),
+        (("solve", "7", "--from", "Four"), "'Four' is not a number"),
+    ],
+)
+def test_errors_speak_as_one_types(arguments: tuple[str, ...], words: str) -> None:
+    result = invoke(*arguments)
+    assert result.exit_code in (1, 2)
+    assert words in result.stderr
+    assert "_" not in result.stderr.partition("Error: ")[2].replace("in_", "").replace("out_", "")
+
+
+def test_letters_may_be_large() -> None:
+    """Large letters are read as small ones are."""
+    assert solved("7X14 --from 4X7 -k 3X4") == solved("7x14 --from 4x7 -k 3x4")
+    assert solved("20 --from 1E1 -p SAME --dialect keras") == solved(
+        "20 --from 10 -p same --dialect keras"
+    )
+
+
+def test_a_narrow_table_is_indented_as_its_surroundings_are() -> None:
+    """All lines below the title start in the same column, of narrow tables and of wide ones."""
+    for columns in (60, 80, 140):
+        printed, _ = on_terminal("solve", "7", "--from", "4", "--dialect", "any", columns=columns)
+        lines = [line.rstrip() for line in ESCAPES.sub("", printed).splitlines()]
+        assert max(map(len, lines)) <= columns
+        body = lines[lines.index("") :]
+        assert any(re.match(r" +# ", line) for line in body)
+        assert all(line.startswith("  ") for line in body if line)
+
+
 def test_an_interrupt_ends_without_a_traceback() -> None:
     """The process says that it has started by its first module; then it gets a Ctrl-C."""
     code = (

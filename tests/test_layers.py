@@ -378,7 +378,8 @@ def test_refused_sizes(layer: dc.Layer, size: Any, axis: int | None, at: Any, ru
     if error.rule == "axes":
         assert error.hint
     else:
-        assert str(at) in error.message
+        shown = "x".join(map(str, at)) if isinstance(at, tuple) else str(at)
+        assert f"size {shown}" in error.message
         assert error.rule in error.message
         assert layer.accepts(size) is False
     with pytest.raises(dc.SizeError):

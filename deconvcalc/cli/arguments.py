@@ -35,7 +35,7 @@ _NUMBER = re.compile(r"(\d{1,30})(?:(\*\*|e)(\d{1,3}))?", re.ASCII)
 
 def _number(text: str, fail: Callable[[str], Any]) -> int:
     """A number: 12, 10**12 or 1e12."""
-    found = _NUMBER.fullmatch(text)
+    found = _NUMBER.fullmatch(text.lower())
     if found is None:
         if re.fullmatch(r"-\s*\d+", text):
             fail(f"{text[:40]} is negative")
@@ -70,7 +70,7 @@ class SizeType(click.ParamType[Any]):
         def fail(message: str) -> Any:
             self.fail(f"{value[:40]!r}: {message}. Write 28, 28x30 or 8x28x28.", param, ctx)
 
-        axes = re.split("[x×]", value.lower())
+        axes = re.split("[xX×]", value)
         if len(axes) > 3:
             fail(f"{len(axes)} axes, and 1 to 3 are possible")
         sizes = tuple([_number(axis.strip(), fail) for axis in axes])
@@ -97,7 +97,7 @@ class BoundType(click.ParamType[Any]):
             ways = f"Write 3, 2..5, 2,4{words}, or 3x5 for one per axis"
             self.fail(f"{value[:40]!r}: {message}. {ways}.", param, ctx)
 
-        axes = [self._axis(axis.strip(), fail) for axis in re.split("[x×]", value.lower())]
+        axes = [self._axis(axis.strip(), fail) for axis in re.split("[xX×]", value)]
         if len(axes) > 3:
             fail(f"{len(axes)} axes, and 1 to 3 are possible")
         return tuple(axes) if len(axes) > 1 else axes[0]
@@ -115,8 +115,10 @@ class BoundType(click.ParamType[Any]):
         return members
 
     def _part(self, text: str, fail: Callable[[str], Any]) -> Any:
-        if text in self.words:
-            return text
+        if text.lower() in self.words:
+            return text.lower()
+        if "..." in text:
+            fail("a range has two dots")
         ends = text.split("..")
         if len(ends) > 2:
             fail("a range has two ends")
@@ -240,16 +242,30 @@ FORMAT = click.Choice(["table", "json", "csv", "markdown"])
 
 
 @contextmanager
-def exit_2() -> Iterator[None]:
-    """Turn the library's errors into a message on stderr and exit code 2."""
+def exit_2(*, typed: bool = False) -> Iterator[None]:
+    """Turn the library's errors into a message on stderr and exit code 2.
+
+    `typed` says that the names of parameters are options here, and are spelled like them.
+    """
     try:
         yield
     except DeconvcalcError as error:
-        raise click.UsageError(str(error)) from None
+        raise click.UsageError(_typed(str(error)) if typed else str(error)) from None
     except TypeError as error:
         if error.__traceback__ is None or "must be" not in str(error):
             raise
-        raise click.UsageError(str(error)) from None
+        raise click.UsageError(_typed(str(error)) if typed else str(error)) from None
+
+
+_NAMES = re.compile(
+    r"\b(?:conv_transpose|resize_conv|pixel_shuffle|max_pool|avg_pool"
+    r"|kernel_size|output_padding|ceil_mode)\b"
+)
+
+
+def _typed(text: str) -> str:
+    """Names of operations and parameters as they are typed."""
+    return _NAMES.sub(lambda found: found[0].replace("_", "-"), text)
 
 
 def wants_rich() -> bool:

@@ -139,7 +139,7 @@ def command(
         _check_alone(checkers=checkers, framework=framework, closed_forms=closed_forms, form=form)
     question["op"] = question["op"].replace("-", "_")
     code = 0
-    with exit_2():
+    with exit_2(typed=True):
         answers = solve(target, source=source, **question)
         if limit is None and not everything and form in ("table", "markdown"):
             limit = 1 if framework else 10

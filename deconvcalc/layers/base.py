@@ -124,6 +124,11 @@ def _is_bool(value: Any) -> bool:
     return type(value).__name__ in ("bool", "bool_")  # Python's, and numpy's by either name
 
 
+def _both(sizes: tuple[Any, ...]) -> str:
+    """Sizes as Python has them, and as they are typed."""
+    return f"{sizes}, or {'x'.join(map(str, sizes))} on the command line"
+
+
 class Arguments:
     """Reads the arguments of one layer: an int is for every axis, a tuple has one per axis."""
 
@@ -389,7 +394,7 @@ class Layer(Value):
                 layer=self,
                 size=size,
                 rule="axes",
-                hint=f"Give a tuple of {self.axes} sizes.",
+                hint=f"Give one size for each axis: {_both((size,) * len(self._formulas))}.",
             )
         return self._formulas[0]
 
@@ -416,7 +421,7 @@ class Layer(Value):
         for rule, condition in self._joint(sizes):
             if certain(condition) is False:
                 raise SizeError(
-                    f"{self} refuses {sizes}: it needs that {rule}",
+                    f"{self} refuses size {'x'.join(map(str, sizes))}: it needs that {rule}",
                     layer=self,
                     size=sizes,
                     rule=rule,

@@ -9,7 +9,7 @@ from deconvcalc.solver.answers import Answer, Answers, written
 from deconvcalc.values import field_name
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from deconvcalc.solver.families import Family
     from deconvcalc.solver.reasons import Reason
@@ -105,7 +105,7 @@ def sheet(
     made = Sheet(f"{_question(answers)}: {_counted(answers)} {within}")
     made.below = bounds if len(bounds) > 1 else []
     if not answers:
-        made.hints = reason_lines(answers.reason)
+        made.hints = [*reason_lines(answers.reason), *_partly(answers)]
         return made
     shown = list(answers if limit is None else answers[:limit])
     columns = _columns(answers, shown)
@@ -268,12 +268,18 @@ def _hints(answers: Answers, shown: list[Answer]) -> Any:
     rest = answers.total - len(shown)
     if rest > 0:
         yield "more", f"{rest:,} further layers: --all, or --limit N"
-    if partly := getattr(answers, "partly", ()):
-        answer, domain = partly[0]
-        count = f"{len(partly)} more" if len(partly) > 1 else "one more"
-        yield "some n", f"{count} where they take n, as {_layers(answer)} does for {domain}"
+    yield from _partly(answers)
     yield "code", "--code torch, or --code keras"
     yield "confirm", "--verify torch,keras"
+
+
+def _partly(answers: Answers) -> Iterator[tuple[str, str]]:
+    """Layers that are right where they take n, if there are any."""
+    if partly := getattr(answers, "partly", ()):
+        answer, domain = partly[0]
+        more = " more" if answers else ""
+        count = f"{len(partly)}{more}" if len(partly) > 1 else f"one{more}"
+        yield "some n", f"{count} where they take n, as {_layers(answer)} does for {domain}"
 
 
 def _without_checkerboard(answers: Answers) -> str:
@@ -281,7 +287,7 @@ def _without_checkerboard(answers: Answers) -> str:
     resize = shown_size(target if answers.query.axes else target[0])
     found = answers.without_checkerboard
     if found is None:
-        return f"none within these bounds; resize to {resize} and a 3 x 3 convolution has none"
+        return f"none within these bounds;  or resize to {resize} and a 3 x 3 convolution"
     number, answer = found
     parts = [
         f"{letter}={_shown(getattr(answer, name))}"

@@ -22,6 +22,9 @@ __all__ = ["shown", "table"]
 GAP = 2
 """Spaces between two columns."""
 
+INDENT = 2
+"""Spaces before a row."""
+
 STYLES = {"title": "bold", "head": "bold cyan", "first": "green", "legend": "dim"}
 
 
@@ -67,15 +70,17 @@ def _wrapped(text: str, width: int) -> list[str]:
 
 def _narrow(made: Sheet, width: int) -> Any:
     """The rows as a table whose cells wrap, between words as long as there is room for them."""
+    from rich.padding import Padding
     from rich.table import Table
 
+    width -= INDENT
     shown = Table(box=None, pad_edge=False, padding=(0, 1), header_style=STYLES["head"])
     for column, room in zip(made.columns, _widths(made, width), strict=True):
         justify: Any = "left" if is_left(column) else "right"
         shown.add_column(column, justify=justify, overflow="fold", width=room)
     for number, row in enumerate(made.rows):
         shown.add_row(*map(Text, row), style=STYLES["first"] if number == 0 else "")
-    return shown
+    return Padding(shown, (0, 0, 0, INDENT))
 
 
 def _widths(made: Sheet, width: int) -> list[int | None]:

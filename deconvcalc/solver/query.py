@@ -380,7 +380,8 @@ def _count_axes(given: dict[str, Any], axes: int | None) -> int | None:
                 raise QueryError(
                     f"{name} is given for {len(value)} axes, other arguments have {axes}",
                     rule=name,
-                    hint="Give one value for all axes, or one for each. A list is a choice.",
+                    hint="Give one value for all axes, or one for each. "
+                    "A choice is a list: [3, 5], or 3,5 on the command line.",
                 )
             axes = len(value)
     return axes
