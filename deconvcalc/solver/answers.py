@@ -585,7 +585,16 @@ class Answers(Sequence[Answer]):
         """Where the source is the unknown: all inputs that give the target, for some answer.
 
         A sorted list of ints, or of tuples of one per axis.
+
+        Raises:
+            QueryError: more than 1,000,000 answers.
         """
+        if self.total > MOST_LOOKED_AT:
+            raise QueryError(
+                f"{self.total} answers are too many to look at the inputs of each",
+                rule="sources",
+                hint="Narrow the bounds, or take a slice first.",
+            )
         found: set[Any] = set()
         for answer in self:
             axes = answer.source if isinstance(answer.source, tuple) else (answer.source,)

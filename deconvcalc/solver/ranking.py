@@ -2,7 +2,9 @@
 
 Answers are compared by their marks, then by their strides, then by their kernels, axis after axis,
 then by shift. Marks and strides are the same along a run, so runs fall into levels; within a level
-the kernels count upwards, and the answers at one choice of kernels are few enough to sort.
+the kernels count upwards, and the answers at one choice of kernels are few enough to sort. Axes
+with parameters of their own mix in far too many ways to list the levels: those are counted, and
+made where they are looked at.
 """
 
 from __future__ import annotations
@@ -77,10 +79,11 @@ def _kernel_at(place: int, top: int, late: int) -> int:
 class _Level:
     """Answers with the same marks and strides: one product of tiers for each operation and mix."""
 
-    __slots__ = ("late", "mixes", "top", "total")
+    __slots__ = ("flags", "late", "mixes", "top", "total")
 
-    def __init__(self, mixes: list[tuple[_Tier, ...]]) -> None:
+    def __init__(self, mixes: list[tuple[_Tier, ...]], flags: int) -> None:
         self.mixes = mixes
+        self.flags = flags
         self.late = _late(mixes[0][0].runs[0])
         self.total = sum([_product([tier.total for tier in mix]) for mix in mixes])
         last = max([run.kernels[-1] for mix in mixes for tier in mix for run in tier.runs])
@@ -171,6 +174,188 @@ def _by_shift(picks: list[Pick]) -> list[Pick]:
     return [picks[i] for i in order]
 
 
+_Sum = tuple[int, int, int, int, bool, bool, bool, int]
+"""What decides whether axes make one layer, and how it ranks: marks but for `NOT_BOTH`, modes,
+those allowed, those allowed with more inputs, whether some axis has the latter, a stride, a
+dilation, and the factor of a pixel shuffle."""
+
+_NOTHING: _Sum = (0, -1, -1, -1, False, False, False, 0)
+"""The sum of no axes."""
+
+
+def _sum_of(run: Run) -> _Sum:
+    shuffle, mixes = run.op == "pixel_shuffle", run.op in _CONVOLUTIONS
+    return (
+        run.flags & ~NOT_BOTH,
+        run.modes,
+        run.allowed,
+        run.wider or run.allowed,
+        run.wider != 0,
+        mixes and run.s > 1,
+        mixes and run.d > 1,
+        run.factor if shuffle else 0,
+    )
+
+
+def _plus(one: _Sum, other: _Sum) -> _Sum:
+    flags, modes, allowed, wider, listed, strided, dilated, factor = one
+    flags2, modes2, allowed2, wider2, listed2, strided2, dilated2, factor2 = other
+    if factor != factor2 and factor and factor2:  # a pixel shuffle has one factor for all axes
+        modes = allowed = wider = 0
+    return (
+        flags | flags2,
+        modes & modes2,
+        allowed & allowed2,
+        wider & wider2,
+        listed or listed2,
+        strided or strided2,
+        dilated or dilated2,
+        factor or factor2,
+    )
+
+
+def _modes_of(whole: _Sum) -> tuple[int, int]:
+    """The modes in which one layer writes all axes, and those that the question admits."""
+    _, modes, allowed, wider, listed, strided, dilated, _ = whole
+    if strided and dilated:
+        modes, allowed, wider = modes & _MIXING, allowed & _MIXING, wider & _MIXING
+    if wider and listed:
+        return modes, 0  # listed with more inputs already
+    return modes, allowed
+
+
+def one_layer(runs: list[Run]) -> tuple[int, int]:
+    """The modes in which one layer writes all axes, and those that the question admits."""
+    whole = _NOTHING
+    for run in runs:
+        whole = _plus(whole, _sum_of(run))
+    return _modes_of(whole)
+
+
+def _marks_of(whole: _Sum) -> int:
+    """The marks of the layers with this sum, or -1 where it is none that the question admits."""
+    modes, allowed = _modes_of(whole)
+    if not allowed:
+        return -1
+    return whole[0] if in_both(modes) else whole[0] | NOT_BOTH
+
+
+_CONVOLUTIONS = ("conv_transpose", "conv", "resize_conv")
+
+_MIXING = ~sum([BITS[name] for name, owner in DIALECTS.items() if not owner.stride_with_dilation])
+"""The modes that take a stride on one axis with a dilation on another."""
+
+
+class _Mixes:
+    """The answers of one operation, as mixes of tiers, one of each group of axes.
+
+    There may be far too many mixes to look at each: they are counted by their sums, of which there
+    are few.
+
+    Attributes:
+        groups: for each group of axes its tiers, by rank and sum.
+        rest: for each group how many ways the groups behind it have to a sum.
+    """
+
+    __slots__ = ("_ways", "groups", "pools", "rest")
+
+    def __init__(self, found: list[Found]) -> None:
+        self.groups = [_tiers(one) for one in found]
+        self.pools = _pools(found[0].parts[0])
+        self.rest: list[dict[_Sum, int]] = [{_NOTHING: 1}]
+        for ranks in reversed(self.groups[1:]):
+            self.rest.insert(0, _all_sums(ranks, self.rest[0]))
+        self._ways: dict[tuple[int, int, _Sum], int] = {}
+
+    def by_marks(self) -> dict[int, int]:
+        """How many answers there are with which marks."""
+        totals: dict[int, int] = {}
+        for whole, count in _all_sums(self.groups[0], self.rest[0]).items():
+            flags = _marks_of(whole)
+            if flags >= 0:
+                totals[flags] = totals.get(flags, 0) + count
+        return totals
+
+    def ways(self, flags: int, group: int, known: _Sum) -> int:
+        """In how many ways the groups behind one complete a sum to layers with these marks."""
+        key = (flags, group, known)
+        if key not in self._ways:
+            self._ways[key] = sum(
+                [
+                    count
+                    for behind, count in self.rest[group].items()
+                    if not behind[0] & ~flags and _marks_of(_plus(known, behind)) == flags
+                ]
+            )
+        return self._ways[key]
+
+    def by_rank(self, flags: int, ranks: tuple[Any, ...]) -> dict[Any, int]:
+        """How many answers with these marks, and ranks of the first groups, the next ranks have."""
+        group = len(ranks)
+        before = self._before(flags, ranks)
+        totals = {}
+        for rank, tiers in self.groups[group].items():
+            found = _added(before, {own: tier.total for own, tier in tiers.items()}, flags)
+            total = sum([count * self.ways(flags, group, known) for known, count in found.items()])
+            if total:
+                totals[rank] = total
+        return totals
+
+    def _before(self, flags: int, ranks: tuple[Any, ...]) -> dict[_Sum, int]:
+        """The sums of the first groups, with these ranks."""
+        sums = {_NOTHING: 1}
+        for tiers_by_rank, rank in zip(self.groups, ranks, strict=False):
+            tiers = tiers_by_rank.get(rank, {})
+            sums = _added(sums, {own: tier.total for own, tier in tiers.items()}, flags)
+        return sums
+
+    def at(self, flags: int, ranks: tuple[Any, ...]) -> list[tuple[_Tier, ...]]:
+        """The mixes with these marks and ranks."""
+        mixes: list[tuple[_Sum, tuple[_Tier, ...]]] = [(_NOTHING, ())]
+        for tiers_by_rank, rank in zip(self.groups, ranks, strict=True):
+            tiers = tiers_by_rank.get(rank, {})
+            longer = [
+                (_plus(known, own), (*mix, tier))
+                for known, mix in mixes
+                for own, tier in tiers.items()
+            ]
+            mixes = [(whole, mix) for whole, mix in longer if whole[2] and not whole[0] & ~flags]
+        return [mix for whole, mix in mixes if _marks_of(whole) == flags]
+
+
+def _all_sums(ranks: dict[Any, dict[_Sum, _Tier]], rest: dict[_Sum, int]) -> dict[_Sum, int]:
+    """How many ways a group and those behind it have to a sum."""
+    own: dict[_Sum, int] = {}
+    for tiers in ranks.values():
+        for key, tier in tiers.items():
+            own[key] = own.get(key, 0) + tier.total
+    return _added(own, rest, -1)
+
+
+def _added(ones: dict[_Sum, int], others: dict[_Sum, int], flags: int) -> dict[_Sum, int]:
+    """How many ways there are to each sum of both; without those that have other marks."""
+    sums: dict[_Sum, int] = {}
+    for one, count in ones.items():
+        for other, times in others.items():
+            whole = _plus(one, other)
+            if whole[2] and not whole[0] & ~flags:
+                sums[whole] = sums.get(whole, 0) + count * times
+    return sums
+
+
+def _tiers(found: Found) -> dict[Any, dict[_Sum, _Tier]]:
+    """The runs of one group by the rank of their stride, and by what mixes are made by."""
+    tiers: dict[Any, dict[_Sum, _Tier]] = {}
+    for part in found.parts:
+        same_rank = tiers.setdefault(ratio_rank(part, part.pairs), {})
+        for run in part.runs:
+            key = _sum_of(run)
+            if key not in same_rank:
+                same_rank[key] = _Tier([], found.pairs)
+            same_rank[key].add([run])
+    return tiers
+
+
 class Ranked(Sequence[Pick]):
     """All answers, best first, as a sequence that makes only what is looked at.
 
@@ -182,9 +367,10 @@ class Ranked(Sequence[Pick]):
         self._by_op = groups
         self._groups = [found for found in groups.values() if all(one.total for one in found)]
         self._one_each = not self._groups or len(self._groups[0]) == 1
-        self._levels: list[_Level] | None = None
-        self._starts: list[int] = []
-        self._keys: list[Any] = []
+        self._made: list[_Mixes] | None = None
+        self._listed: list[_Level] | None = None
+        self._totals: dict[tuple[int, ...], dict[Any, int]] = {}
+        self._level: tuple[Any, list[_Level]] = (None, [])
         self._block: tuple[int, list[Pick]] = (0, [])
         self._size: int | None = None
 
@@ -207,30 +393,92 @@ class Ranked(Sequence[Pick]):
             if self._one_each:
                 self._size = sum([found[0].total for found in self._groups])
             else:
-                self._size = sum([level.total for level in self._made()])
+                self._size = sum(self._by_next(()).values())
         return self._size
 
-    def _made(self) -> list[_Level]:
-        """The levels, best first."""
-        if self._levels is None:
-            levels: dict[Any, list[tuple[_Tier, ...]]] = {}
-            for found in self._groups:
-                for key, mix in _mixes([_tiers(one) for one in found]):
-                    levels.setdefault(key, []).append(mix)
-            self._keys = sorted(levels)
-            self._levels = [_Level(levels[key]) for key in self._keys]
-            total = 0
-            for level in self._levels:
-                self._starts.append(total)
-                total += level.total
-        return self._levels
+    @property
+    def _mixes(self) -> list[_Mixes]:
+        """The mixes of each operation."""
+        if self._made is None:
+            self._made = [_Mixes(found) for found in self._groups]
+        return self._made
+
+    @property
+    def _all_levels(self) -> list[_Level]:
+        """All levels, best first; for one group of axes, which has few."""
+        if self._listed is None:
+            runs: dict[Any, list[Run]] = {}
+            for (found,) in self._groups:
+                for part in found.parts:
+                    rank, pools = ratio_rank(part, part.pairs), _pools(part)
+                    for run in part.runs:
+                        runs.setdefault((run.flags, rank, pools), []).append(run)
+            sizes = self._groups[0][0].pairs if self._groups else ()
+            self._listed = [_Level([(_Tier(runs[key], sizes),)], key[0]) for key in sorted(runs)]
+        return self._listed
+
+    def _by_next(self, key: tuple[Any, ...]) -> dict[Any, int]:
+        """How many answers have these marks and ranks, by what comes next; the best first.
+
+        The marks come first, then the rank of the stride on one group of axes after the other.
+        """
+        if key not in self._totals:
+            totals: dict[Any, int] = {}
+            for mixes in self._mixes:
+                found = mixes.by_rank(key[0], key[1:]) if key else mixes.by_marks()
+                for step, count in found.items():
+                    totals[step] = totals.get(step, 0) + count
+            self._totals[key] = {step: totals[step] for step in sorted(totals)}
+        return self._totals[key]
+
+    def _levels(self, key: tuple[Any, ...]) -> list[_Level]:
+        """The levels of these marks and ranks: pools come last."""
+        if self._level[0] != key:
+            levels = []
+            for pools in (False, True):
+                of_kind = [mixes for mixes in self._mixes if mixes.pools is pools]
+                found = [mix for mixes in of_kind for mix in mixes.at(key[0], key[1:])]
+                if found:
+                    levels.append(_Level(found, key[0]))
+            self._level = (key, levels)
+        return self._level[1]
+
+    def _keys(self, key: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:
+        """The marks and ranks that answers have, the best first."""
+        if len(key) > len(self._groups[0]):
+            yield key
+            return
+        for step in self._by_next(key):
+            yield from self._keys((*key, step))
+
+    def _block_of(self, index: int) -> tuple[int, list[Pick]]:
+        """The answers next to one, and the index of their first."""
+        key: tuple[Any, ...] = ()
+        start = 0
+        while not self._one_each and len(key) <= len(self._groups[0]):
+            for step, count in self._by_next(key).items():
+                if index < start + count:
+                    key = (*key, step)
+                    break
+                start += count
+        for level in self._all_levels if self._one_each else self._levels(key):
+            if index < start + level.total:
+                break
+            start += level.total
+        offset, picks = level.block(index - start)
+        return start + offset, picks
 
     def first_without(self, flags: int) -> int | None:
         """The index of the first answer that has none of these marks, or None."""
-        self._made()
-        for start, key in zip(self._starts, self._keys, strict=True):
-            if not key[0] & flags:
+        if self._one_each:
+            totals = [(level.flags, level.total) for level in self._all_levels]
+        else:
+            totals = list(self._by_next(()).items())
+        start = 0
+        for marks, count in totals:
+            if not marks & flags:
                 return start
+            start += count
         return None
 
     def _first_block(self) -> list[Pick]:
@@ -262,66 +510,18 @@ class Ranked(Sequence[Pick]):
             return picks[index - start]
         if not 0 <= index < self.size:
             raise IndexError(index)
-        if index == 0 and self._levels is None and self._one_each:
-            start, picks = 0, self._first_block()
+        if index == 0 and self._listed is None and self._one_each:
+            self._block = (0, self._first_block())
         else:
-            levels = self._made()
-            place = next(i for i in reversed(range(len(levels))) if self._starts[i] <= index)
-            offset, picks = levels[place].block(index - self._starts[place])
-            start = self._starts[place] + offset
-        self._block = (start, picks)
+            self._block = self._block_of(index)
+        start, picks = self._block
         return picks[index - start]
 
     def __iter__(self) -> Iterator[Pick]:
-        for level in self._made():
-            yield from level
-
-
-def _tiers(found: Found) -> dict[Any, _Tier]:
-    """The runs of one group by marks, modes and stride."""
-    tiers: dict[Any, _Tier] = {}
-    for part in found.parts:
-        rank = ratio_rank(part, part.pairs)
-        for run in part.runs:
-            key = (run.flags, run.modes, run.allowed, rank, run.s, run.d > 1, run.wider)
-            if key not in tiers:
-                tiers[key] = _Tier([], found.pairs)
-            tiers[key].add([run])
-    return tiers
-
-
-def _mixes(groups: list[dict[Any, _Tier]]) -> Iterator[tuple[Any, tuple[_Tier, ...]]]:
-    """Every mix of tiers that one layer can have, with its key in the order."""
-    for keys in product(*groups):
-        tiers = tuple([group[key] for group, key in zip(groups, keys, strict=True)])
-        modes, allowed = one_layer([tier.runs[0] for tier in tiers])
-        if allowed:
-            flags = 0
-            for key in keys:
-                flags |= key[0]
-            flags = flags & ~NOT_BOTH if in_both(modes) else flags | NOT_BOTH
-            yield (flags, tuple([key[3] for key in keys]), _pools(tiers[0].runs[0])), tiers
-
-
-def one_layer(runs: list[Run]) -> tuple[int, int]:
-    """The modes in which one layer writes all axes, and those that the question admits."""
-    modes = allowed = wider = -1
-    for run in runs:
-        modes &= run.modes
-        allowed &= run.allowed
-        wider &= run.wider or run.allowed
-    if any(run.s > 1 for run in runs) and any(run.d > 1 for run in runs):
-        # Some frameworks refuse a stride on one axis with a dilation on another.
-        for name, dialect in DIALECTS.items():
-            if not dialect.stride_with_dilation and runs[0].op in _CONVOLUTIONS:
-                modes &= ~BITS[name]
-                allowed &= ~BITS[name]
-                wider &= ~BITS[name]
-    if any(run.factor != runs[0].factor for run in runs) and runs[0].op == "pixel_shuffle":
-        return 0, 0  # it has one factor for all axes
-    if wider and any(run.wider for run in runs):
-        return modes, 0  # listed with more inputs already
-    return modes, allowed
-
-
-_CONVOLUTIONS = ("conv_transpose", "conv", "resize_conv")
+        if self._one_each:
+            for level in self._all_levels:
+                yield from level
+            return
+        for key in self._keys(()):
+            for level in self._levels(key):
+                yield from level
