@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         NotationError,
         QueryError,
         SizeError,
+        UndecidedError,
     )
     from deconvcalc.inversion import Inverse, invert
     from deconvcalc.layers import (
@@ -117,6 +118,7 @@ __all__ = [
     "Slice",
     "Step",
     "ToSize",
+    "UndecidedError",
     "Unfold",
     "Upsample",
     "Verdict",

@@ -13,6 +13,7 @@ __all__ = [
     "NotationError",
     "QueryError",
     "SizeError",
+    "UndecidedError",
 ]
 
 
@@ -63,6 +64,10 @@ class DialectError(DeconvcalcError):
 
 class QueryError(DeconvcalcError):
     """A question that cannot be asked, for example an empty range of strides."""
+
+
+class UndecidedError(DeconvcalcError):
+    """A question about all n that would need more work than the stated limit."""
 
 
 class CheckError(DeconvcalcError):

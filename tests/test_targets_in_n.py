@@ -207,6 +207,17 @@ def check(asked: Asked) -> int:
     return len(whole) + len(partly)
 
 
+FEW = [
+    "n <= 5",
+    "n >= 4 and n <= 5",
+    "n == 4",
+    "n < 9 and n odd",
+    "n == 3 or n == 11",
+    "n > 6 and n < 10",
+]
+"""Conditions that few n fulfil."""
+
+
 def some(rng: random.Random, most: int) -> tuple[int, ...]:
     return tuple(range(1, rng.randint(2, most) + 1))
 
@@ -234,6 +245,74 @@ def test_answers_are_those_of_brute_force(op: str, dialect: str) -> None:
             ceil_mode = op in reference.POOLS and rng.random() < 0.4
             answers += check(Asked(target, where, op, dialect, bounds, ceil_mode))
     assert answers or (op, dialect) == ("pixel_shuffle", "keras")
+
+
+@pytest.mark.parametrize("dialect", ["torch", "keras", "any"])
+@pytest.mark.parametrize("op", [*OPERATIONS, "any"])
+def test_where_few_n_are_meant(op: str, dialect: str) -> None:
+    rng = random.Random(f"few {op} {dialect}")
+    names: dict[str, tuple[str, ...]] = {
+        "pixel_shuffle": ("factor",),
+        "resize_conv": ("kernel_size", "factor"),
+        "conv": ("kernel_size", "stride", "dilation"),
+        "conv_transpose": ("kernel_size", "stride", "dilation"),
+    }
+    for target in rng.sample(["n", "2n", "n//4", "(n+3)//4", "ceil(n/2)", "n-2", "n//2"], 4):
+        for where in rng.sample(FEW, 3):
+            used = Bounds(
+                kernel_size=some(rng, 6), stride=some(rng, 3), dilation=(1, 2), factor=some(rng, 3)
+            )
+            kept = names.get(op, ("kernel_size", "stride"))
+            bounds = Bounds(**{name: getattr(used, name) for name in kept})
+            ceil_mode = op in reference.POOLS and rng.random() < 0.3
+            asked = Asked(target, where, op, dialect, bounds, ceil_mode)
+            if asked.meant()[1].any():
+                check(asked)
+
+
+@pytest.mark.parametrize(
+    ("target", "question", "partly"),
+    [
+        (
+            "n//4",
+            {"kernel_size": 5, "stride": 1, "where": "n >= 4 and n <= 5"},
+            [("Conv(5)", "n ≥ 5")],
+        ),
+        (
+            "(n+3)//4",
+            {"kernel_size": 2, "stride": 2, "dilation": 2, "where": "n <= 5"},
+            [("Conv(2, stride=2, dilation=2)", "n ≥ 3")],
+        ),
+    ],
+)
+def test_layers_that_refuse_some_of_few_n_are_listed_apart(
+    target: str, question: dict[str, Any], partly: list[tuple[str, str]]
+) -> None:
+    found: Any = dc.solve(target, op="conv", padding=0, **question)
+    assert len(found) == 0
+    assert [(str(answer.layers[0]), taken) for answer, taken in found.partly] == partly
+
+
+@pytest.mark.parametrize(
+    ("target", "question", "count", "smallest"),
+    [
+        ("2n", {"where": "n == 10**15"}, 16, 10**15),
+        ("2n", {"where": "n > 10**15"}, 16, 10**15 + 1),
+        ("2n", {"where": "n < 10**15"}, 16, 5),
+        ("2n", {"where": "n > 10**15 and n % 3 == 1 or n < 7"}, 16, 5),
+        ("n - 10**15", {"op": "conv"}, 0, None),
+        ("min(2n, n + 10**15)", {}, 0, None),
+    ],
+)
+def test_turns_far_out_are_jumped_to(
+    target: str, question: dict[str, Any], count: int, smallest: int | None
+) -> None:
+    found = dc.solve(target, **question)
+    assert found.total == count
+    if smallest is not None:
+        answer = found[0]
+        assert answer.smallest_source == smallest
+        assert answer.output_size(smallest) == parse_target(target).evaluate(smallest)
 
 
 @pytest.mark.parametrize(

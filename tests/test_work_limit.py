@@ -137,6 +137,7 @@ def test_they_stay_within_their_memory() -> None:
 def test_limits_are_of_the_one_family() -> None:
     assert issubclass(LimitError, DeconvcalcError)
     assert issubclass(UndecidedError, DeconvcalcError)
+    assert dc.UndecidedError is UndecidedError
 
 
 if __name__ == "__main__":

@@ -29,6 +29,7 @@ def compose(layers: Iterable[Layer | ExactMap | SizeMap]) -> Any:
     Raises:
         LayerError: no layers, or layers of different numbers of axes.
         DeconvcalcError: a layer without an exact map of one axis (coupled axes).
+        TypeError: something that is no layer and no map; one layer that is in no list.
 
     >>> from deconvcalc import Conv, ConvTranspose, Upsample
     >>> print(compose([Conv(3, stride=2, padding=1), ConvTranspose(2, stride=2)]))
@@ -36,6 +37,8 @@ def compose(layers: Iterable[Layer | ExactMap | SizeMap]) -> Any:
     >>> print(compose([Upsample(0.29), ConvTranspose(2, stride=2)]))
     2*floor(n*0.29), n <= 1048576
     """
+    if not hasattr(layers, "__iter__"):
+        raise TypeError(f"layers come in a list, such as dc.compose([layer]); not as {layers!r}")
     stack = list(layers)
     if not stack:
         raise LayerError("there are no layers to put one after the other", rule="layers")
@@ -61,6 +64,8 @@ def _maps_of(layer: Layer | ExactMap | SizeMap) -> Any:
     """The exact map of a layer: of one floor where it is one; a tuple where the axes differ."""
     if isinstance(layer, (ExactMap, SizeMap)):
         return layer
+    if not hasattr(layer, "size_map"):
+        raise TypeError(f"{layer!r} is no layer and no map")
     try:
         return layer.size_map()
     except DeconvcalcError:

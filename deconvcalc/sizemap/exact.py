@@ -16,7 +16,7 @@ from math import gcd, lcm
 from typing import TYPE_CHECKING, Any
 
 from deconvcalc.algebra import is_array, scaled_floor
-from deconvcalc.errors import DeconvcalcError, SizeError
+from deconvcalc.errors import DeconvcalcError, SizeError, UndecidedError
 from deconvcalc.sizemap.arrays import narrow, refuse_some, whole_array
 from deconvcalc.sizemap.floors import SizeMap, put
 from deconvcalc.values import Value, integer
@@ -54,10 +54,6 @@ ROUNDED = 2**53
 
 CHUNK = 2**16
 SAFE = 2**62
-
-
-class UndecidedError(DeconvcalcError):
-    """A question about all n that would need more work than the stated limit."""
 
 
 class Shape(Value):
@@ -375,7 +371,10 @@ def exact(value: Any) -> ExactMap:
         return chain([value])
     number = integer(value)
     if number is None:
-        raise TypeError(f"{value!r} is no map and no int")
+        raise TypeError(
+            f"{value!r} is no map and no int; the map of a layer is layer.size_map(), "
+            "that of a stack is dc.compose([layer, layer])"
+        )
     return chain([SizeMap(0, number)])
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from functools import cached_property
 from math import prod
+from operator import index as as_index
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
@@ -260,10 +261,18 @@ class Answer:
     def spelled(self, dialect: str) -> dict[str, Any] | None:
         """The keyword arguments of the one layer of a dialect with these numbers, or None.
 
+        Raises:
+            QueryError: an unknown dialect.
+
         >>> from deconvcalc import solve
         >>> solve(7, source=4)[0].spelled("keras")
         {'kernel_size': 3, 'strides': 2, 'padding': 'same', 'output_padding': 0}
         """
+        if dialect not in DIALECTS:
+            known = ", ".join(DIALECTS)
+            raise QueryError(
+                f"unknown dialect {dialect!r}", rule="dialect", hint=f"Known are: {known}."
+            )
         owner = DIALECTS[dialect]
         if self.op == "pixel_shuffle":
             return {"upscale_factor": self.factor} if owner.modes[self.op] else None
@@ -413,6 +422,8 @@ class Answers(Sequence[Answer]):
     """
 
     complete = True
+    _whole: Answers | None = None
+    """For some of the answers, or a new order of them, the answers that they were taken from."""
 
     def __init__(self, query: Query, ranked: Sequence[Pick]) -> None:
         self.query = query
@@ -424,7 +435,17 @@ class Answers(Sequence[Answer]):
 
     def _with(self, ranked: Sequence[Pick]) -> Answers:
         """The same question with these answers."""
+        made = self._again(ranked)
+        made._whole = self._whole or self
+        return made
+
+    def _again(self, ranked: Sequence[Pick]) -> Answers:
         return Answers(self.query, ranked)
+
+    @property
+    def _solved(self) -> bool:
+        """Whether the question has answers, be they here or not."""
+        return bool(self) or (self._whole is not None and self._whole.total > 0)
 
     @property
     def total(self) -> int:
@@ -444,7 +465,11 @@ class Answers(Sequence[Answer]):
         if isinstance(index, slice):
             chosen = range(self.total)[index]
             return self._with(_Slice(self._ranked, chosen))
-        place, total = index.__index__(), self.total
+        try:
+            place, total = as_index(index), self.total
+        except TypeError:
+            kind = type(index).__name__
+            raise TypeError(f"answers are indexed by ints and slices, not {kind}") from None
         if place < 0:
             place += total
         if not 0 <= place < total:
@@ -489,12 +514,15 @@ class Answers(Sequence[Answer]):
         """The first answer with these facts, or None.
 
         Raises:
-            QueryError: none among the first 1,000,000, and there are more.
+            QueryError: an unknown name; none among the first 1,000,000, and there are more.
 
         >>> from deconvcalc import solve
         >>> solve(7, source=4).first(checkerboard=False, holes=False).kernel_size
         4
         """
+        for name in facts:
+            if name not in (*_FACTS, "axes", "layers"):
+                raise _unknown("fact", name)
         for index, answer in enumerate(self):
             if all(getattr(answer, name) == value for name, value in facts.items()):
                 return answer
@@ -509,12 +537,15 @@ class Answers(Sequence[Answer]):
     def ranked_by(self, *criteria: str | Callable[[Answer], Any]) -> Answers:
         """The same answers by other criteria.
 
-        A criterion is the name of a fact, "-name" for the reverse order, or a function.
+        A criterion is the name of a fact, "-name" for the reverse order, or a function. Axes are
+        compared one after the other; what an answer does not have comes first, then numbers,
+        pairs and words.
 
         Ties keep their order. All answers are made for it.
 
         Raises:
             QueryError: an unknown name, or more than 1,000,000 answers.
+            TypeError: a criterion that is neither a name nor a function.
 
         >>> from deconvcalc import solve
         >>> solve(7, source=4).ranked_by("parameters", "shift")[0].kernel_size
@@ -560,7 +591,7 @@ class Answers(Sequence[Answer]):
     @cached_property
     def reason(self) -> Any:
         """Why there is no answer, the nearest sizes, and what to relax; None where there is one."""
-        if self:
+        if self._solved:
             return None
         from deconvcalc.solver.reasons import explain
 
@@ -658,15 +689,54 @@ def str_alike(values: list[str]) -> str:
 def _criterion(criterion: str | Callable[[Answer], Any]) -> tuple[Callable[[Answer], Any], bool]:
     if callable(criterion):
         return criterion, False
+    if not isinstance(criterion, str):
+        raise TypeError(f"a criterion is the name of a fact or a function, not {criterion!r}")
     name = criterion.removeprefix("-")
-    if name.startswith("_") or (not hasattr(Answer, name) and name not in _FACTS):
-        raise QueryError(
-            f"unknown criterion {criterion!r}",
-            rule="ranked_by",
-            hint="Known are: " + ", ".join(sorted(_FACTS)) + ".",
-        )
-    return (lambda answer: getattr(answer, name)), criterion.startswith("-")
+    if name not in _FACTS:
+        raise _unknown("criterion", criterion)
+    return (lambda answer: _sortable(answer, name)), criterion.startswith("-")
 
+
+def _unknown(what: str, name: str) -> QueryError:
+    hint = "Known are: " + ", ".join(sorted(_FACTS)) + "."
+    return QueryError(f"unknown {what} {name!r}", rule="ranked_by", hint=hint)
+
+
+def _sortable(answer: Answer, name: str) -> Any:
+    """A fact that can be compared with that of any other answer."""
+    value = getattr(answer, name)
+    if name in _BY_AXIS:
+        each = isinstance(value, tuple) and (name != "taps" or isinstance(value[0], tuple))
+        value = value if each else (value,) * len(answer.sides)
+    return _comparable(value)
+
+
+def _comparable(value: Any) -> tuple[Any, ...]:
+    if value is None:
+        return ()
+    if isinstance(value, tuple):
+        return (1, *[_comparable(item) for item in value])
+    if isinstance(value, str):
+        return (2, value)
+    if isinstance(value, (int, float)):
+        return (0, value)
+    inputs: Progression = value
+    return (0, inputs.start, inputs.stop)
+
+
+_BY_AXIS = (
+    "kernel_size",
+    "stride",
+    "padding",
+    "output_padding",
+    "dilation",
+    "factor",
+    "taps",
+    "source",
+    "smallest_source",
+    "target",
+)
+"""The facts that are said once where all axes agree."""
 
 _FACTS = (
     "holes",
@@ -679,7 +749,9 @@ _FACTS = (
     "shift",
     "taps",
     "parameters",
-    "kernel_size",
-    "stride",
-    "dilation",
+    "op",
+    "ceil_mode",
+    "sides",
+    *_BY_AXIS,
 )
+"""The facts by which answers are found, and ranked."""

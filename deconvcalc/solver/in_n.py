@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from fractions import Fraction
 from functools import cached_property
-from itertools import islice
+from itertools import chain, islice
 from math import lcm
 from typing import TYPE_CHECKING, Any
 
@@ -20,7 +20,8 @@ from deconvcalc.formulas import Multiple, SameWindow, Spread, Window, effective_
 from deconvcalc.layers.stacks import compose
 from deconvcalc.sets import accepted
 from deconvcalc.sizemap import SizeMap
-from deconvcalc.sizemap.exact import ExactMap, chain, chunks, exact
+from deconvcalc.sizemap.exact import WORK_LIMIT, ExactMap, chunks, exact
+from deconvcalc.sizemap.exact import chain as chain_of
 from deconvcalc.solver.answers import MOST_LOOKED_AT, Answer, Answers
 from deconvcalc.solver.modes import admitted, written
 from deconvcalc.solver.query import Query, read_query
@@ -61,15 +62,11 @@ class Asked:
         self.target = target
         self.where = where
         self.map = exact(target.evaluate(exact(SizeMap.identity())))
-        shape = self.map.shape
-        self.start, self.period = shape.start, shape.period
-        if shape.rise:
-            low, high = self.map.window()
-            gap = 1 - low if shape.rise > 0 else high
-            self.start += max(-(-gap // abs(shape.rise)), 0) * shape.period
-        for difference in _differences(where):
-            self.start = max(self.start, _settled(difference))
-            self.period = lcm(self.period, difference.shape.period)
+        differences = [self.map - 1, *_differences(where)]
+        self.repeats = max([one.shape.start for one in differences])
+        self.period = lcm(*[one.shape.period for one in differences])
+        self.turns = [turn for one in differences for turn in _turns(one)]
+        self.start = max([self.repeats, *[end for _, end in self.turns]])
 
     def meant(self, sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """T(n) for an array of n, and which of them are meant."""
@@ -80,19 +77,60 @@ class Asked:
         return values, taken
 
     def members(self, start: int) -> Iterator[int]:
-        """The n that are meant, from a start on; none where there are no more."""
-        for sizes in chunks(start, max(start, self.start) + 2 * self.period):
-            yield from (int(n) for n in sizes[self.meant(sizes)[1]])
+        """The n that are meant, from a start on; none where there are no more.
 
-    def probes(self, strides: int) -> tuple[tuple[int, int], ...]:
-        """A few n with their targets: far out where n goes on for ever, else the largest ones."""
+        Of those that go on in the same way some are left out.
+        """
+        for low, end in self.stretches(start, self.period):
+            for sizes in chunks(max(low, start), end):
+                yield from (int(n) for n in sizes[self.meant(sizes)[1]])
+
+    def stretches(self, start: int, period: int) -> list[tuple[int, int]]:
+        """From where up to where n has to be looked at, for what repeats from `start` on.
+
+        Between the turns it goes on as in the two periods before. Two, because what rises at
+        different rates differs in the second, if not in the first.
+        """
+        found: list[tuple[int, int]] = []
+        for low, end in sorted([(1, max(start, self.repeats)), *self.turns]):
+            if found and low <= found[-1][1]:
+                found[-1] = found[-1][0], max(found[-1][1], end + 2 * period)
+            else:
+                found.append((low, end + 2 * period))
+        return found
+
+    @cached_property
+    def finite(self) -> bool:
+        """Whether no n is meant beyond some n."""
+        return next(self.members(self.start), None) is None
+
+    def last(self, count: int, least: int) -> list[int]:
+        """The largest n that are meant, from `least` on; where they end."""
+        reach = count * self.period
+        while True:
+            low = max(self.start - reach, least)
+            found = [n for sizes in chunks(low, self.start) for n in sizes[self.meant(sizes)[1]]]
+            if len(found) >= count or low == least or reach > WORK_LIMIT // 4:
+                break
+            reach *= 4
+        members = {int(n) for n in found} or {n for n in self.members(1) if n >= least}
+        return sorted(members)[-count:]
+
+    def probes(self, strides: int, least: int = 1) -> tuple[tuple[int, int], ...]:
+        """A few n with their targets: far out where n goes on for ever, else the largest ones.
+
+        Args:
+            strides: the largest stride that is asked about.
+            least: the least n, where n does not go on for ever.
+        """
         count = min(max(2 * strides, 8), MOST_PROBES)
-        far = -(-max(FAR, self.start) // self.period) * self.period
-        # One period apart there are members with every remainder, or none at all.
-        found = [n for turn in range(count) for n in islice(self.members(far + turn * 7), 1)]
-        found = sorted({*found, *islice(self.members(far), count)})[:count]
-        if not found:
-            found = list(self.members(1))[-count:]
+        if self.finite:
+            found = self.last(count, least)
+        else:
+            far = -(-max(FAR, self.start) // self.period) * self.period
+            # One period apart there are members with every remainder, or none at all.
+            found = [n for turn in range(count) for n in islice(self.members(far + turn * 7), 1)]
+            found = sorted({*found, *islice(self.members(far), count)})[:count]
         import numpy as np
 
         sizes = np.array(found, dtype=object)
@@ -101,11 +139,12 @@ class Asked:
     def of_each_rest(self, stride: int) -> tuple[int, ...]:
         """One n that is meant for every remainder by the stride that such n have."""
         found: dict[int, int] = {}
-        for sizes in chunks(1, self.start + lcm(self.period, stride)):
-            for n in sizes[self.meant(sizes)[1]].tolist():
-                found.setdefault(n % stride, n)
-            if len(found) == stride:
-                break
+        for low, end in self.stretches(1, lcm(self.period, stride)):
+            for sizes in chunks(low, end):
+                for n in sizes[self.meant(sizes)[1]].tolist():
+                    found.setdefault(n % stride, n)
+                if len(found) == stride:
+                    return tuple(found.values())
         return tuple(found.values())
 
     def first_wrong(self, size_map: ExactMap) -> tuple[int | None, int | None]:
@@ -115,11 +154,9 @@ class Asked:
             UndecidedError: past the work limit.
         """
         shape = size_map.shape
-        period = lcm(self.period, shape.period)
-        # Two periods: what rises at different rates differs in the second, if not in the first.
-        end = max(self.start, shape.start) + 2 * period
         refused: int | None = None
-        for sizes in chunks(1, end):
+        stretches = self.stretches(shape.start, lcm(self.period, shape.period))
+        for sizes in chain.from_iterable([chunks(low, end) for low, end in stretches]):
             targets, meant = self.meant(sizes)
             values, taken = size_map.values(sizes)
             wrong = sizes[meant & taken & (values != targets).astype(bool)]
@@ -147,15 +184,19 @@ def _differences(where: Condition | None) -> list[ExactMap]:
     return found
 
 
-def _settled(difference: ExactMap) -> int:
-    """From where on the sign of a map is settled, but for what repeats."""
+def _turns(difference: ExactMap) -> list[tuple[int, int]]:
+    """From where up to where the sign of a map changes, beyond where it begins to repeat."""
     shape = difference.shape
-    start = shape.start
-    if shape.rise:
-        low, high = difference.window()
-        far = max(abs(low), abs(high)) + 1
-        start += -(-far // abs(shape.rise)) * shape.period
-    return start
+    low, high = difference.window() if shape.rise else (1, 0)
+    if low > high:
+        return []
+    if shape.rise > 0:
+        low, high = -high, -low
+    first, last = low // abs(shape.rise), -(-high // abs(shape.rise))
+    if last < 0:
+        return []
+    begin = shape.start + max(first, 0) * shape.period
+    return [(begin, shape.start + (last + 1) * shape.period)]
 
 
 class AnswerInN(Answer):
@@ -230,7 +271,7 @@ class AnswersInN(Answers):
     @cached_property
     def reason(self) -> Any:
         """Why there is no answer; None where there is one."""
-        if self:
+        if self._solved:
             return None
         text = f"no layer within the bounds gives {self.asked.target} for every n"
         near = self._nearest_miss()
@@ -261,7 +302,7 @@ class AnswersInN(Answers):
                     return f"{size_map} gives {m} for n = {n}, not {self.asked.map(n)}"
         return None
 
-    def _with(self, ranked: Any) -> Answers:
+    def _again(self, ranked: Any) -> Answers:
         return AnswersInN(self.query, ranked, self._partly, self.asked)
 
     def __contains__(self, item: object) -> bool:
@@ -307,6 +348,8 @@ def solve_in_n(
         parts: tuple[list[Part], list[Part]] = ([], [])
         for complete, part in _decided(space, asked, pairs):
             parts[not complete].append(part)
+        if asked.finite:
+            parts = parts[0], list(_refusing(space, asked, pairs))
         whole[op], partly[op] = [Found(pairs, parts[0])], [Found(pairs, parts[1])]
     shown = query.replaced(targets=(str(expression),), sources=("n",))
     return AnswersInN(shown, Ranked(whole), Ranked(partly), asked)
@@ -321,11 +364,33 @@ def _decided(
 ) -> Iterator[tuple[bool, Part]]:
     """The parts that are right wherever they take n, and whether they take every n."""
     for part in _parts(space, asked, pairs):
-        run = part.first()[1][0]
-        kernel = next(k for k in run.kernels if k in run)
-        wrong, refused = asked.first_wrong(_map_of(space, run, kernel))
+        wrong, refused = asked.first_wrong(_map_of_part(space, part))
         if wrong is None:
             yield refused is None, part
+
+
+def _refusing(space: Space, asked: Asked, pairs: tuple[tuple[int, int], ...]) -> Iterator[Part]:
+    """The parts that are right wherever they take n and refuse some n, where the n end.
+
+    What refuses some n refuses all smaller ones, and may refuse all of a few probes but the last.
+    """
+    lows = set()
+    for part in _parts(space, asked, pairs[-1:]):
+        size_map = _map_of_part(space, part)
+        wrong, refused = asked.first_wrong(size_map)
+        if wrong is None and refused is not None:
+            lows.add(size_map.shape.low)
+    for low in lows:
+        taken = asked.probes(_largest_step(space), low)
+        for complete, part in _decided(space, asked, taken):
+            if not complete and _map_of_part(space, part).shape.low == low:
+                yield part
+
+
+def _map_of_part(space: Space, part: Part) -> ExactMap:
+    """The exact map of one answer of a part; the others take the same n, and are as right."""
+    run = part.first()[1][0]
+    return _map_of(space, run, next(k for k in run.kernels if k in run))
 
 
 def _parts(space: Space, asked: Asked, pairs: tuple[tuple[int, int], ...]) -> Iterator[Part]:
@@ -419,4 +484,4 @@ def _map_of(space: Space, run: Run, k: int) -> ExactMap:
     floors = [formula.on(SizeMap.identity())]
     if space.op == "resize_conv":
         floors.insert(0, Multiple(run.factor).on(SizeMap.identity()))
-    return chain(floors)
+    return chain_of(floors)
