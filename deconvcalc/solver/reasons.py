@@ -114,7 +114,7 @@ def explain(query: Query) -> Reason:
     else:
         names, distance = found
         best = _first_wider(query, names, distance)
-        text = _bounds_text(query, names, best)
+        text = _bounds_text(query, names, best) + _by_word(query)
         reason = Reason("bounds", names, text, nearest=nearest, distance=distance, answer=best)
     reason.complete = not search.cut
     return reason
@@ -381,7 +381,38 @@ def _bounds_text(query: Query, names: tuple[str, ...], best: Any) -> str:
         ]
         bound = alike(axes)
         shown.append(f"{field_name(name)} {bound if isinstance(bound, str) else ' x '.join(bound)}")
-    return f"{' and '.join(shown)} {'forbids' if len(names) == 1 else 'together forbid'} it"
+    text = f"{' and '.join(shown)} {'forbids' if len(names) == 1 else 'together forbid'} it"
+    return text + _no_such(query, op, names)
+
+
+_OFFERED = {"padding": {"words": None}, "output_padding": {"no_extra": False}}
+"""The bounds that may ask by a word for a setting, and the bounds without it."""
+
+
+def _no_such(query: Query, op: str, names: tuple[str, ...]) -> str:
+    """The framework's rule behind a bound: it has no setting of this name."""
+    for name in names if len(names) == 1 and query.dialect != "any" else ():
+        space = query.spaces[op][0].replaced(ceil_mode=False)
+        offered = space.replaced(bounds=space.bounds.replace(**_OFFERED.get(name, {})))
+        if not space.modes and offered.modes:
+            title, layer = DIALECTS[query.dialect].title, op.replace("_", " ")
+            return f": no {layer} of {title} has this setting"
+    return ""
+
+
+def _by_word(query: Query) -> str:
+    """Whether padding that is searched only when it is asked for by name gives an answer."""
+    given = [space.bounds for spaces in query.spaces.values() for space in spaces]
+    if any(bounds.padding is not None or bounds.words is not None for bounds in given):
+        return ""
+    words = frozenset({"same"})
+    spaces = {
+        op: tuple([s.replaced(bounds=s.bounds.replace(words=words)) for s in query.spaces[op]])
+        for op in query.ops
+    }
+    if not _solvable(query.replaced(spaces=spaces)):
+        return ""
+    return ' unless you ask for padding "same", which gives an answer'
 
 
 def _elsewhere(query: Query) -> Any:
