@@ -385,7 +385,10 @@ def _bounds_text(query: Query, names: tuple[str, ...], best: Any) -> str:
     return text + _no_such(query, op, names)
 
 
-_OFFERED: dict[str, dict[str, Any]] = {"padding": {"words": None}, "output_padding": {"no_extra": False}}
+_OFFERED: dict[str, dict[str, Any]] = {
+    "padding": {"words": None},
+    "output_padding": {"no_extra": False},
+}
 """The bounds that may ask by a word for a setting, and the bounds without it."""
 
 
