@@ -74,6 +74,8 @@ def test_an_empty_slice_is_no_reason() -> None:
     assert ANSWERS[5:5].reason is None
     assert ANSWERS[5:5].ranked_by("shift").reason is None
     assert dc.solve("2n")[3:3].reason is None
+    assert ANSWERS[5:5].proof is None
+    assert dc.solve("2n")[3:3].proof is None
     hopeless = dc.solve(100, source=4, stride=8)
     assert hopeless[:5].reason.names == hopeless.reason.names
 

@@ -605,7 +605,7 @@ class Answers(Sequence[Answer]):
         >>> print(solve(100, source=4, stride=8).proof.steps[-1].text)
         100 > 47: no layer gives 100
         """
-        if self:
+        if self._solved:
             return None
         from deconvcalc.solver.refutation import refute
 

@@ -282,7 +282,7 @@ class AnswersInN(Answers):
     @cached_property
     def proof(self) -> Proof | None:
         """The proof in three lines that there is no answer; None where there is one."""
-        if self:
+        if self._solved:
             return None
         from deconvcalc.solver.refutation import refute_in_n
 
