@@ -18,7 +18,7 @@ from deconvcalc.checkers.sweeping import FRAMEWORKS, draw, main, sweep
 from deconvcalc.checkers.table import Table
 from deconvcalc.errors import QueryError
 from deconvcalc.formulas import Spread
-from deconvcalc.layers import AvgPool, ConvTranspose
+from deconvcalc.layers import AvgPool, ConvTranspose, base
 
 if TYPE_CHECKING:
     from deconvcalc.checkers.sweeping import Sweep
@@ -171,8 +171,11 @@ def test_what_would_end_the_process_is_listed_and_not_run() -> None:
 def test_a_wrong_rule_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     need("torch")
     right = Spread.size
-    monkeypatch.setattr(Spread, "size", lambda self, n: right(self, n) + (self.stride == 3))
-    found = sweep(draw("torch", 500, 3), "torch", fraction=0)
+    with monkeypatch.context() as patch:
+        patch.setattr(Spread, "size", lambda self, n: right(self, n) + (self.stride == 3))
+        base._map.cache_clear()  # maps that were made before, and then those of the wrong rule
+        found = sweep(draw("torch", 500, 3), "torch", fraction=0)
+    base._map.cache_clear()
     assert not found
     wrong = [one for one in found.disagreements if one.kind == "size"]
     assert len(wrong) > 10

@@ -1,6 +1,6 @@
 """Many configurations side by side: the library's sizes, and values by walking over windows.
 
-Each distinct call is read once, by `deconvcalc.parse`; what it says of all its sizes is asked at
+Each distinct call is read once, by `deconvcalc.parse`, and its size map gives all of its sizes at
 once. The values come from the fields of the layer, not from its formulas: a window starts at every
 stride, and reads or writes at every dilation.
 """
@@ -16,6 +16,7 @@ from deconvcalc.checkers.workers.sweep import REFUSED, spread
 from deconvcalc.errors import DeconvcalcError, QueryError
 from deconvcalc.layers import Same
 from deconvcalc.notation import parse
+from deconvcalc.values import LARGEST
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -25,6 +26,9 @@ if TYPE_CHECKING:
     Array = NDArray[Any]
 
 __all__ = ["Table"]
+
+SAME = {"upper": 1, "lower": 2}
+"""How the side of the odd element is written in an array; 0 is padding that has a number."""
 
 
 class _Group(NamedTuple):
@@ -97,39 +101,40 @@ class Table:
 
     def predict(self) -> None:
         """The sizes and the values by the library."""
-        calls: dict[tuple[Any, ...], list[int]] = {}
-        for place, one in enumerate(self.wanted):
-            calls.setdefault(one[:-1], []).append(place)
-        for group in calls.values():
-            self._read(np.array(group))
+        calls: dict[tuple[Any, ...], int] = {}
+        read: list[tuple[int, ...]] = []
+        for one in self.wanted:
+            if one[:-1] not in calls:
+                calls[one[:-1]] = len(read)
+                read.append(self._read(one))
+        groups = [calls[one[:-1]] for one in self.wanted]
+        facts = np.array(read, np.int64).reshape(-1, 13)[groups]
+        k, s, d, before, after, counted, same, slope, offset, divisor, low, high, modulus = facts.T
+        n = self.rows[:, 10]
+        taken = (n >= low) & (n <= high) & (n % modulus == 0)
+        self.sizes = np.where(taken, (slope * n + offset) // divisor, REFUSED)
+        # By "same", one window for every stride that begins in the input.
+        total = np.maximum((n - 1) // s * s + d * (k - 1) + 1 - n, 0)
+        odd = np.where(same == SAME["lower"], total - total // 2, total // 2)
+        before, after = np.where(same, [odd, total - odd], [before, after])
+        self.fields = np.stack([k, s, d, before, n + after, counted], axis=1)
         self.values = self._values()
 
-    def _read(self, places: Array) -> None:
-        """One call at all its sizes: the output sizes, and the fields of its layer."""
+    def _read(self, one: Configuration) -> tuple[int, ...]:
+        """The fields of a call's layer, and its size map; a map that takes nothing if refused."""
         try:
-            layer = parse(self.wanted[places[0]].call(self.framework))
+            layer: Any = parse(one.call(self.framework))
         except DeconvcalcError:
-            return
-        taken = places[layer.accepts(self.rows[places, 10])]
-        if not len(taken):
-            return
-        n = self.rows[taken, 10]
-        self.sizes[taken] = layer.output_size(n)
-        window: Any = layer
-        k, s, d = window.kernel_size, window.stride, window.dilation
-        rule = window.padding
-        if isinstance(rule, Same):  # one window for every stride that begins in the input
-            reach = (n - 1) // s * s + d * (k - 1) + 1
-            total = np.maximum(reach - n, 0)
-            before = total - total // 2 if rule.odd == "lower" else total // 2
-            after = total - before
-        else:
-            before, after = rule.before, rule.after
-        counted = getattr(layer, "count_include_pad", False)
-        fields = np.empty((len(taken), 6), np.int64)
-        for column, value in enumerate((k, s, d, before, n + after, counted)):
-            fields[:, column] = value
-        self.fields[taken] = fields
+            return (1, 1, 1, 0, 0, 0, 0, 1, 0, 1, 1, 0, 1)
+        rule, sizes = layer.padding, layer.size_map()
+        same = SAME[rule.odd] if isinstance(rule, Same) else 0
+        sides = (0, 0) if same else (rule.before, rule.after)
+        counted = int(getattr(layer, "count_include_pad", False))
+        high = LARGEST if sizes.high is None else sizes.high
+        return (
+            *(layer.kernel_size, layer.stride, layer.dilation, *sides, counted, same),
+            *(sizes.slope, sizes.offset, sizes.divisor, sizes.low, high, sizes.modulus),
+        )
 
     def refusal(self, one: Configuration) -> str:
         """Why the library refuses a configuration."""
