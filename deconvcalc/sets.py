@@ -10,7 +10,7 @@ from __future__ import annotations
 import operator
 from bisect import bisect_left, bisect_right
 from functools import reduce
-from itertools import compress, count, islice, pairwise
+from itertools import chain, compress, count, islice, pairwise
 from math import gcd, lcm
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from deconvcalc.sizemap import Progression
-    from deconvcalc.sizemap.exact import ExactMap
+    from deconvcalc.sizemap.exact import ExactMap, Stair
 
 __all__ = [
     "MOST_CLASSES",
@@ -831,7 +831,11 @@ class Sizes(Value):
         if not isinstance(other, Sizes):
             return NotImplemented
         if not (self._head or other._head) and self.horizon is other.horizon is None:
-            return self._span(_both(self._tail, other._tail), max(self.start, other.start), None)
+            tail, start = _both(self._tail, other._tail), max(self.start, other.start)
+            for one in (self, other):
+                if tail is one._tail and start == one.start:
+                    return one
+            return self._span(tail, start, None)
         return self._made(_meet(self._steps(), other._steps()), self._both_known(other))
 
     def __or__(self, other: Sizes) -> Sizes:
@@ -1211,17 +1215,53 @@ _SHORT = 1_024
 """Up to this period, two chains are compared number by number."""
 
 
+def _by_remainder(one: Stair, other: Stair, equal: bool) -> Sizes | None:
+    """Where one stair is equal to another, or else at least it; None if it takes more than this.
+
+    Let the steps of one, S, be whole steps of the other, T. Where slope*n + a = S*k + r with
+    0 <= r < S, the one is f(n) = A*k + c, and the other g(n) = B*floor((slope*n + b)/T) + d. If
+    both rise alike, A*T = B*S, then f(n) - g(n) = c - d - B*floor((r + b - a)/T). So r alone
+    decides, and it holds for a range of r.
+    """
+    swapped = one.divisor < other.divisor
+    low, slope, offset, divisor, rise, base = other if swapped else one
+    its_low, its_slope, its_offset, step, its_rise, its_base = one if swapped else other
+    if slope != its_slope or divisor % step or rise * step != its_rise * divisor:
+        return None
+    steps, rest = divmod(base - its_base, its_rise)
+    shift, first, end = its_offset - offset, 0, divisor
+    if equal or swapped:  # the floor is at least (c - d)/B
+        first = max((steps + (rest > 0)) * step - shift, 0)
+    if equal or not swapped:  # the floor is at most (c - d)/B
+        end = min((steps + 1) * step - shift, divisor)
+    places: Iterable[int] = range(first, end)
+    held = max(end - first, 0)
+    negated = 2 * held > divisor
+    if negated:
+        held, places = divisor - held, chain(range(first), range(end, divisor))
+    if held > MOST_CLASSES:
+        raise _too_many_classes(held)
+    inverse = pow(slope, -1, divisor)
+    classes = _Classes(divisor, [(r - offset) * inverse % divisor for r in places], negated)
+    return Sizes._span(classes, max(low, its_low), None)
+
+
 def _compared(one: ExactMap, other: ExactMap, holds: Callable[[Any, Any], Any]) -> Sizes:
     """Where both are taken and a comparison holds: `==`, or `>=`."""
     if isinstance(one, Chain) and isinstance(other, Chain) and one.horizon is other.horizon is None:
+        stair, its_stair = one.stair(), other.stair()
+        if stair and its_stair:
+            found = _by_remainder(stair, its_stair, holds is operator.eq)
+            if found is not None:
+                return found
         mine, its = one.shape, other.shape
         period = lcm(mine.period, its.period)
         alike = mine.rise * its.period == its.rise * mine.period
         if mine.whole and its.whole and alike and period <= _SHORT:
             low = max(mine.low, its.low)
             window = range(low, low + period)
-            found = compress(window, map(holds, one.listed(window), other.listed(window)))
-            return Sizes._span(_Classes(period, [n % period for n in found]), low, None)
+            places = compress(window, map(holds, one.listed(window), other.listed(window)))
+            return Sizes._span(_Classes(period, [n % period for n in places]), low, None)
     difference = one - other
     shape = difference.shape
     if shape.rise:  # from some n on one of them lies ahead

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Self
 
-__all__ = ["LARGEST", "MOST_AXES", "Value", "field_name", "integer", "spatial"]
+__all__ = ["LARGEST", "MOST_AXES", "Value", "field_name", "integer", "restored", "spatial"]
 
 LARGEST = 10**18
 """Sizes and parameters of a question go up to this."""
@@ -64,7 +64,7 @@ class Value:
         return f"{type(self).__name__}({shown})"
 
     def __reduce__(self) -> Any:
-        return _restore, (type(self), self._values())
+        return restored, (type(self), self._values())
 
     def __copy__(self) -> Self:
         return self
@@ -73,7 +73,8 @@ class Value:
         return self
 
 
-def _restore(kind: type[V], values: tuple[Any, ...]) -> V:
+def restored(kind: type[V], values: tuple[Any, ...]) -> V:
+    """The value with these fields, which were checked when it was first made."""
     value = kind.__new__(kind)
     Value._set(value, **dict(zip(kind._fields, values, strict=True)))
     return value

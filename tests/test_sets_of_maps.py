@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import random
+from math import gcd
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import deconvcalc as dc
 from deconvcalc import sets
-from deconvcalc.sizemap.exact import UndecidedError, chain, chunks
+from deconvcalc.sizemap.exact import Stair, UndecidedError, chain, chunks
 from tests.test_exact_maps import by_hand, floors
 
 N = 600
@@ -175,9 +178,81 @@ def test_short_periods_are_compared_as_long_ones(
         ]
         pairs.append([chain(stack) for stack in stacks])
     quick = [(dc.agreement(*pair), dc.at_least(*pair)) for pair in pairs]
+    monkeypatch.setattr(sets, "_by_remainder", lambda *_: None)
+    assert quick == [(dc.agreement(*pair), dc.at_least(*pair)) for pair in pairs]
     monkeypatch.setattr(sets, "_SHORT", 0)
     assert quick == [(dc.agreement(*pair), dc.at_least(*pair)) for pair in pairs]
     for pair, found in zip(pairs, quick, strict=True):
         (a, here), (b, there) = [one.values(np.arange(1, N + 1)) for one in pair]
         assert members(found[0]) == (np.flatnonzero(here & there & (a == b)) + 1).tolist()
         assert members(found[1]) == (np.flatnonzero(here & there & (a >= b)) + 1).tolist()
+
+
+def on(stair: Stair, n: int) -> int | None:
+    """The value of a stair, or None below its start."""
+    if n < stair.low:
+        return None
+    return stair.rise * ((stair.slope * n + stair.offset) // stair.divisor) + stair.base
+
+
+@st.composite
+def stairs(draw: st.DrawFn) -> tuple[Stair, Stair]:
+    """Two stairs that rise alike, and the steps of one are whole steps of the other."""
+    step, rise, times = [draw(st.integers(1, most)) for most in (6, 3, 6)]
+    divisor = step * times
+    slope = draw(st.sampled_from([p for p in range(1, 12) if gcd(p, divisor) == 1]))
+    small = st.integers(-20, 20)
+    coarse, fine = [
+        Stair(draw(st.integers(1, 9)), slope, draw(small), *rest, draw(small))
+        for rest in ((divisor, rise * times), (step, rise))
+    ]
+    return (coarse, fine) if draw(st.booleans()) else (fine, coarse)
+
+
+@given(stairs())
+def test_stairs_that_rise_alike_are_compared_by_a_remainder(pair: tuple[Stair, Stair]) -> None:
+    values = [(n, on(pair[0], n), on(pair[1], n)) for n in range(1, 90)]
+    both = [(n, a, b) for n, a, b in values if a is not None and b is not None]
+    for equal, here in (
+        (True, [n for n, a, b in both if a == b]),
+        (False, [n for n, a, b in both if a >= b]),
+    ):
+        found = sets._by_remainder(*pair, equal)
+        assert found is not None
+        assert [n for n in range(1, 90) if n in found] == here
+
+
+@pytest.mark.parametrize("first", [1, 3])
+def test_a_chain_is_a_stair_where_it_says_so(first: int) -> None:
+    rng = random.Random(f"stairs {first}")
+    found = 0
+    for _ in range(200):
+        stack = [
+            dc.SizeMap(a, rng.randint(-9, 9), rng.choice((1, 2, 3)), rng.randint(-3, 9))
+            for a in rng.choices((1, 2, 3), k=rng.randint(1, 3))
+        ]
+        one = chain([dc.SizeMap(low=first), *stack])
+        stair = one.stair()
+        if stair is not None:
+            found += 1
+            values, taken = one.values(np.arange(1, 60))
+            said = [a if here else None for a, here in zip(values, taken, strict=True)]
+            assert [on(stair, n) for n in range(1, 60)] == said
+            assert gcd(stair.slope, stair.divisor) == 1
+    assert found > 80
+    for other in (dc.SizeMap(1, 0, 2, 1, 50), dc.SizeMap(1, 0, 1, 1, None, 2), dc.SizeMap(0, 5)):
+        assert chain([other]).stair() is None
+
+
+def test_steps_of_any_length_are_compared() -> None:
+    length = 10**12
+    down = dc.compose([dc.Conv(1, stride=length)])
+    there_and_back = dc.compose([down, dc.ConvTranspose(1, stride=length)])
+    pixel = dc.compose([dc.Identity()])
+    assert dc.agreement(there_and_back, pixel) == dc.Sizes.congruent(1, length)
+    assert dc.at_least(pixel, there_and_back) == dc.Sizes.all()
+    assert dc.at_least(there_and_back, pixel) == dc.Sizes.congruent(1, length)
+    one_less = pixel - 1
+    assert dc.at_least(one_less, there_and_back) == ~dc.Sizes.congruent(1, length)
+    with pytest.raises(sets.LimitError, match="residue classes"):
+        dc.at_least(pixel - length // 2, there_and_back)

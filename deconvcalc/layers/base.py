@@ -10,7 +10,7 @@ from deconvcalc.algebra import certain, equal, is_array, is_expression
 from deconvcalc.errors import DeconvcalcError, LayerError, SizeError
 from deconvcalc.sizemap import SizeMap
 from deconvcalc.sizemap.arrays import exact_array, narrow, refuse_some, whole_array
-from deconvcalc.values import MOST_AXES, Value, integer, spatial
+from deconvcalc.values import MOST_AXES, Value, integer, restored, spatial
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -586,9 +586,16 @@ def _elementwise(layer: Layer, formula: Formula, sizes: Any) -> Any:
     return narrow(layer, sizes, formula.size(exact), layer)
 
 
-@lru_cache(4_096)
 def _map(formula: Formula) -> SizeMap:
     """The map of a formula. Layers of a model have few different ones."""
+    kind: Any = type(formula)
+    return _map_of(kind, formula._values())
+
+
+@lru_cache(4_096)
+def _map_of(kind: type[Formula], values: tuple[Any, ...]) -> SizeMap:
+    """The map of the formula with these values, which are looked up faster than a formula."""
+    formula = restored(kind, values)
     try:
         result: SizeMap = formula.on(SizeMap.identity())
     except DeconvcalcError as error:

@@ -39,13 +39,12 @@ def compose(layers: Iterable[Layer | ExactMap | SizeMap]) -> Any:
     """
     if not hasattr(layers, "__iter__"):
         raise TypeError(f"layers come in a list, such as dc.compose([layer]); not as {layers!r}")
-    stack = list(layers)
-    if not stack:
+    maps = [_maps_of(layer) for layer in layers]
+    if not maps:
         raise LayerError("there are no layers to put one after the other", rule="layers")
-    maps = [_maps_of(layer) for layer in stack]
-    counts = {len(one) for one in maps if isinstance(one, tuple)}
-    if not counts:
+    if tuple not in map(type, maps):
         return _in_turn(maps)
+    counts = {len(one) for one in maps if isinstance(one, tuple)}
     if len(counts) > 1:
         raise LayerError(
             f"layers of {' and '.join(map(str, sorted(counts)))} axes cannot follow each other",
@@ -79,17 +78,24 @@ def _in_turn(maps: list[SizeMap | ExactMap]) -> ExactMap:
     """Maps one after the other, those of one floor together."""
     made: ExactMap | None = None
     floors: list[SizeMap] = []
-    for one in [*maps, None]:
+    for one in maps:
         if isinstance(one, SizeMap):
             floors.append(one)
-            continue
-        if floors:  # those of one floor together
-            if isinstance(made, Chain) and made.horizon is None:
-                made = chain(floors, None, made.floors)
-            else:
-                made = chain(floors) if made is None else made.then(chain(floors))
+        else:
+            before = _after(made, floors)
+            made = one if before is None else before.then(one)
             floors = []
-        if one is not None:
-            made = one if made is None else made.then(one)
+    made = _after(made, floors)
     assert made is not None
     return made
+
+
+def _after(made: ExactMap | None, floors: list[SizeMap]) -> ExactMap | None:
+    """What there is already, and then maps of one floor."""
+    if not floors:
+        return made
+    if made is None:
+        return chain(floors)
+    if isinstance(made, Chain) and made.horizon is None:
+        return chain(floors, None, made.floors)
+    return made.then(chain(floors))

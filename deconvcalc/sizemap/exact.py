@@ -13,7 +13,7 @@ import operator
 import re
 from bisect import bisect_right
 from math import gcd, lcm
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from deconvcalc.algebra import is_array, scaled_floor
 from deconvcalc.errors import DeconvcalcError, SizeError, UndecidedError
@@ -378,14 +378,43 @@ def exact(value: Any) -> ExactMap:
     return chain([SizeMap(0, number)])
 
 
+class Stair(NamedTuple):
+    """The map rise * floor((slope*n + offset) / divisor) + base, for every n from `low` on.
+
+    `rise` and `slope` are at least 1, and `slope` and `divisor` have no common factor.
+    """
+
+    low: int
+    slope: int
+    offset: int
+    divisor: int
+    rise: int
+    base: int
+
+
 class Chain(ExactMap):
     """Maps of one floor, one after the other. Each of them must not fall."""
 
     __slots__ = ("floors",)
+    repeats = rises = True
 
     def __init__(self, floors: tuple[SizeMap, ...], horizon: int | None = None) -> None:
         self.floors, self.horizon = floors, horizon
-        self.repeats = self.rises = True
+
+    def stair(self) -> Stair | None:
+        """The chain as one floor and a line after it, which most are; None where it is not."""
+        first, last = self.floors[0], self.floors[-1]
+        if first.high is not None or first.modulus > 1 or first.slope < 1:
+            return None
+        low, slope, offset, divisor = max(first.low, 1), first.slope, first.offset, first.divisor
+        if len(self.floors) == 1:
+            return Stair(low, slope, offset, divisor, 1, 0)
+        if len(self.floors) > 2 or last.divisor > 1 or last.slope < 1:
+            return None
+        if last.high is not None or last.modulus > 1:
+            return None
+        low = max(low, -((offset - last.low * divisor) // slope))
+        return Stair(low, slope, offset, divisor, last.slope, last.offset)
 
     def values(self, sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The values for an array of n, and where they are accepted."""
@@ -427,10 +456,10 @@ class Chain(ExactMap):
         return values
 
     def _make_shape(self) -> Shape:
-        only = self.floors[0]
-        if len(self.floors) == only.modulus == 1 and only.high is None and only.slope > 0:
-            low = max(only.low, 1)
-            return Shape(low, low, only.divisor, only.slope, finite=False, whole=True)
+        stair = self.stair()
+        if stair is not None:
+            low, slope, _, divisor, rise, _ = stair
+            return Shape(low, low, divisor, slope * rise, finite=False, whole=True)
         low, high = 1, None
         period = rise = 1
         whole = True
@@ -508,16 +537,14 @@ IDENTITY = SizeMap.identity()
 def merged(first: SizeMap, then: SizeMap) -> SizeMap | None:
     """Two maps of one floor as one, or None where they are none together."""
     a, b, c = first.slope, first.offset, first.divisor
-    if c > 1 < then.slope and a == 1 == first.modulus:
-        return None  # a floor, and then a slope
-    divides = (a * first.modulus) % c == 0 and (a * first.low + b) % c == 0
+    low, high, modulus = first.low, first.high, first.modulus
+    divides = c == 1 or ((a * modulus) % c == 0 and (a * low + b) % c == 0)
     if divides or then.slope == 1:
         slope, offset, divisor = then.slope * a, then.slope * b + then.offset * c, c * then.divisor
     elif then.slope == 0:
         slope, offset, divisor = 0, then.offset // then.divisor, 1
     else:
-        return None
-    low, high, modulus = first.low, first.high, first.modulus
+        return None  # a floor, and then a slope
     least = _least_for(first, then.low)
     if least is None:
         return SizeMap(slope, offset, divisor, 1, 0)
@@ -528,7 +555,7 @@ def merged(first: SizeMap, then: SizeMap) -> SizeMap | None:
             high = beyond - 1 if high is None else min(high, beyond - 1)
     if then.modulus > 1:
         whole = c * then.modulus  # what it must divide, before the division
-        if (c > 1 and not divides) or b % whole:
+        if not divides or b % whole:
             return None
         modulus = lcm(modulus, whole // gcd(whole, a))
     return SizeMap(slope, offset, divisor, low, high, modulus)
