@@ -126,11 +126,14 @@ class _Classes(Value):
 
     def previous(self, n: int) -> int | None:
         """The greatest member from n downwards."""
-        if self.marked and not self.negated:
-            place = bisect_right(self.marked, n % self.modulus)
-            turn = n - n % self.modulus if place else n - n % self.modulus - self.modulus
-            return turn + self.marked[place - 1]
-        return self.nth(self.rank(n + 1) - 1) if self else None
+        if not self.marked:
+            return n if self.negated else None
+        if self.negated:
+            return self.nth(self.rank(n + 1) - 1)
+        residue = n % self.modulus
+        place = bisect_right(self.marked, residue)
+        turn = n - residue if place else n - residue - self.modulus
+        return turn + self.marked[place - 1]
 
     def count(self, low: int, high: int) -> int:
         """How many members there are from low to high."""
@@ -1212,7 +1215,7 @@ def accepted(size_map: ExactMap | SizeMap) -> Sizes:
 
 
 _SHORT = 1_024
-"""Up to this period, two chains are compared number by number."""
+"""Up to this period, two chains that are no such stairs are compared number by number."""
 
 
 def _by_remainder(one: Stair, other: Stair, equal: bool) -> Sizes | None:

@@ -240,8 +240,32 @@ def test_a_chain_is_a_stair_where_it_says_so(first: int) -> None:
             assert [on(stair, n) for n in range(1, 60)] == said
             assert gcd(stair.slope, stair.divisor) == 1
     assert found > 80
-    for other in (dc.SizeMap(1, 0, 2, 1, 50), dc.SizeMap(1, 0, 1, 1, None, 2), dc.SizeMap(0, 5)):
-        assert chain([other]).stair() is None
+    half = dc.SizeMap(1, 0, 2)
+    for other in (
+        [dc.SizeMap(1, 0, 2, 1, 50)],
+        [dc.SizeMap(1, 0, 1, 1, None, 2)],
+        [dc.SizeMap(0, 5)],
+        [half, dc.SizeMap(3, 0, 1, 1, 50)],
+        [half, dc.SizeMap(3, 0, 1, 2, None, 2)],
+        [half, dc.SizeMap(3, 0, 2)],
+        [half, dc.SizeMap(3), half],
+    ):
+        assert chain(other).stair() is None
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        Stair(1, 5, 0, 4, 4, 0),  # it rises faster
+        Stair(1, 1, 0, 4, 8, 0),
+        Stair(1, 1, 0, 3, 3, 0),  # its steps do not fit
+    ],
+)
+def test_stairs_that_do_not_fit_are_left_to_others(other: Stair) -> None:
+    one = Stair(1, 1, 0, 4, 4, 0)
+    assert sets._by_remainder(one, one, True) == dc.Sizes.all()
+    assert sets._by_remainder(one, other, True) is None
+    assert sets._by_remainder(other, one, False) is None
 
 
 def test_steps_of_any_length_are_compared() -> None:

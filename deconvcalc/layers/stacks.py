@@ -39,7 +39,9 @@ def compose(layers: Iterable[Layer | ExactMap | SizeMap]) -> Any:
     """
     if not hasattr(layers, "__iter__"):
         raise TypeError(f"layers come in a list, such as dc.compose([layer]); not as {layers!r}")
-    maps = [_maps_of(layer) for layer in layers]
+    maps = [
+        layer if isinstance(layer, (ExactMap, SizeMap)) else _maps_of(layer) for layer in layers
+    ]
     if not maps:
         raise LayerError("there are no layers to put one after the other", rule="layers")
     if tuple not in map(type, maps):
@@ -59,10 +61,8 @@ def compose(layers: Iterable[Layer | ExactMap | SizeMap]) -> Any:
     )
 
 
-def _maps_of(layer: Layer | ExactMap | SizeMap) -> Any:
+def _maps_of(layer: Layer) -> Any:
     """The exact map of a layer: of one floor where it is one; a tuple where the axes differ."""
-    if isinstance(layer, (ExactMap, SizeMap)):
-        return layer
     if not hasattr(layer, "size_map"):
         raise TypeError(f"{layer!r} is no layer and no map")
     try:
@@ -76,26 +76,23 @@ def _maps_of(layer: Layer | ExactMap | SizeMap) -> Any:
 
 def _in_turn(maps: list[SizeMap | ExactMap]) -> ExactMap:
     """Maps one after the other, those of one floor together."""
-    made: ExactMap | None = None
+    made: ExactMap = _START
     floors: list[SizeMap] = []
     for one in maps:
         if isinstance(one, SizeMap):
             floors.append(one)
-        else:
-            before = _after(made, floors)
-            made = one if before is None else before.then(one)
-            floors = []
-    made = _after(made, floors)
-    assert made is not None
-    return made
+            continue
+        if floors:
+            made, floors = _after(made, floors), []
+        made = one if made is _START else made.then(one)
+    return _after(made, floors) if floors else made
 
 
-def _after(made: ExactMap | None, floors: list[SizeMap]) -> ExactMap | None:
-    """What there is already, and then maps of one floor."""
-    if not floors:
-        return made
-    if made is None:
-        return chain(floors)
+_START = exact(SizeMap.identity())
+
+
+def _after(made: ExactMap, floors: list[SizeMap]) -> ExactMap:
+    """A map, and then maps of one floor."""
     if isinstance(made, Chain) and made.horizon is None:
         return chain(floors, None, made.floors)
     return made.then(chain(floors))

@@ -519,16 +519,17 @@ def chain(
     Raises:
         DeconvcalcError: one of them falls.
     """
-    made = [*after] or [IDENTITY]
+    *made, last = after or (IDENTITY,)
     for floor in floors:
         if floor.slope < 0:
             raise DeconvcalcError(f"{floor} falls: it cannot be in a chain", rule="slope")
-        both = merged(made[-1], floor)
+        both = merged(last, floor)
         if both is None:
-            made.append(floor)
+            made.append(last)
+            last = floor
         else:
-            made[-1] = both
-    return Chain(tuple(made), horizon)
+            last = both
+    return Chain((*made, last), horizon)
 
 
 IDENTITY = SizeMap.identity()
