@@ -1206,6 +1206,9 @@ def accepted(size_map: ExactMap | SizeMap) -> Sizes:
     n ≥ 4 (known for n ≤ 1048576)
     """
     one = exact(size_map)
+    stair = one.stair()
+    if stair:
+        return Sizes._span(_FULL, stair[0], None)
     shape = one.shape
     if isinstance(one, Chain) and all(floor.modulus == 1 for floor in one.floors[1:]):
         high = shape.start - 1 if shape.finite else None
@@ -1226,7 +1229,7 @@ def _by_remainder(one: Stair, other: Stair, equal: bool) -> Sizes | None:
     both rise alike, A*T = B*S, then f(n) - g(n) = c - d - B*floor((r + b - a)/T). So r alone
     decides, and it holds for a range of r.
     """
-    swapped = one.divisor < other.divisor
+    swapped = one[3] < other[3]  # by their divisors
     low, slope, offset, divisor, rise, base = other if swapped else one
     its_low, its_slope, its_offset, step, its_rise, its_base = one if swapped else other
     if slope != its_slope or divisor % step or rise * step != its_rise * divisor:
@@ -1251,12 +1254,12 @@ def _by_remainder(one: Stair, other: Stair, equal: bool) -> Sizes | None:
 
 def _compared(one: ExactMap, other: ExactMap, holds: Callable[[Any, Any], Any]) -> Sizes:
     """Where both are taken and a comparison holds: `==`, or `>=`."""
+    stair, its_stair = one.stair(), other.stair()
+    if stair and its_stair:
+        found = _by_remainder(stair, its_stair, holds is operator.eq)
+        if found is not None:
+            return found
     if isinstance(one, Chain) and isinstance(other, Chain) and one.horizon is other.horizon is None:
-        stair, its_stair = one.stair(), other.stair()
-        if stair and its_stair:
-            found = _by_remainder(stair, its_stair, holds is operator.eq)
-            if found is not None:
-                return found
         mine, its = one.shape, other.shape
         period = lcm(mine.period, its.period)
         alike = mine.rise * its.period == its.rise * mine.period

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from math import gcd
+from typing import NamedTuple
 
 import numpy as np
 import pytest
@@ -12,7 +13,7 @@ from hypothesis import strategies as st
 
 import deconvcalc as dc
 from deconvcalc import sets
-from deconvcalc.sizemap.exact import Stair, UndecidedError, chain, chunks
+from deconvcalc.sizemap.exact import UndecidedError, chain, chunks
 from tests.test_exact_maps import by_hand, floors
 
 N = 600
@@ -188,6 +189,15 @@ def test_short_periods_are_compared_as_long_ones(
         assert members(found[1]) == (np.flatnonzero(here & there & (a >= b)) + 1).tolist()
 
 
+class Stair(NamedTuple):
+    low: int
+    slope: int
+    offset: int
+    divisor: int
+    rise: int
+    base: int
+
+
 def on(stair: Stair, n: int) -> int | None:
     """The value of a stair, or None below its start."""
     if n < stair.low:
@@ -237,8 +247,8 @@ def test_a_chain_is_a_stair_where_it_says_so(first: int) -> None:
             found += 1
             values, taken = one.values(np.arange(1, 60))
             said = [a if here else None for a, here in zip(values, taken, strict=True)]
-            assert [on(stair, n) for n in range(1, 60)] == said
-            assert gcd(stair.slope, stair.divisor) == 1
+            assert [on(Stair(*stair), n) for n in range(1, 60)] == said
+            assert gcd(Stair(*stair).slope, Stair(*stair).divisor) == 1
     assert found > 80
     half = dc.SizeMap(1, 0, 2)
     for other in (

@@ -589,7 +589,7 @@ def _elementwise(layer: Layer, formula: Formula, sizes: Any) -> Any:
 def _map(formula: Formula) -> SizeMap:
     """The map of a formula. Layers of a model have few different ones."""
     kind: Any = type(formula)
-    return _map_of(kind, formula._values())
+    return _map_of(kind, kind._all_fields(formula))
 
 
 @lru_cache(4_096)

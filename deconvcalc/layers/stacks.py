@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from deconvcalc.errors import DeconvcalcError, LayerError
 from deconvcalc.sizemap import SizeMap
-from deconvcalc.sizemap.exact import Chain, ExactMap, chain, exact
+from deconvcalc.sizemap.exact import ExactMap, exact
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -83,16 +83,9 @@ def _in_turn(maps: list[SizeMap | ExactMap]) -> ExactMap:
             floors.append(one)
             continue
         if floors:
-            made, floors = _after(made, floors), []
+            made, floors = made.then_floors(floors), []
         made = one if made is _START else made.then(one)
-    return _after(made, floors) if floors else made
+    return made.then_floors(floors) if floors else made
 
 
 _START = exact(SizeMap.identity())
-
-
-def _after(made: ExactMap, floors: list[SizeMap]) -> ExactMap:
-    """A map, and then maps of one floor."""
-    if isinstance(made, Chain) and made.horizon is None:
-        return chain(floors, None, made.floors)
-    return made.then(chain(floors))

@@ -13,7 +13,7 @@ import operator
 import re
 from bisect import bisect_right
 from math import gcd, lcm
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from deconvcalc.algebra import is_array, scaled_floor
 from deconvcalc.errors import DeconvcalcError, SizeError, UndecidedError
@@ -124,6 +124,10 @@ class ExactMap:
     def _make_shape(self) -> Shape:
         raise NotImplementedError
 
+    def stair(self) -> Stair | None:
+        """The map as one floor and a line after it; None where it is not, or that is not known."""
+        return None
+
     @property
     def shape(self) -> Shape:
         """How the map repeats."""
@@ -209,6 +213,10 @@ class ExactMap:
         for stage in after.stages if isinstance(after, _Composed) else (after,):
             made = _one_more(made, stage)
         return made
+
+    def then_floors(self, floors: list[SizeMap]) -> ExactMap:
+        """First this map, then others of one floor."""
+        return self.then(chain(floors))
 
     def scaled(self, scale: float) -> ExactMap:
         """floor(f * scale), the product rounded to float64 before the floor, as PyTorch does it.
@@ -378,18 +386,12 @@ def exact(value: Any) -> ExactMap:
     return chain([SizeMap(0, number)])
 
 
-class Stair(NamedTuple):
-    """The map rise * floor((slope*n + offset) / divisor) + base, for every n from `low` on.
+Stair = tuple[int, int, int, int, int, int]
+"""The numbers low, slope, offset, divisor, rise and base of a map.
 
-    `rise` and `slope` are at least 1, and `slope` and `divisor` have no common factor.
-    """
-
-    low: int
-    slope: int
-    offset: int
-    divisor: int
-    rise: int
-    base: int
+It is rise * floor((slope*n + offset) / divisor) + base, for every n from `low` on. `rise` and
+`slope` are at least 1, and `slope` and `divisor` have no common factor.
+"""
 
 
 class Chain(ExactMap):
@@ -401,20 +403,30 @@ class Chain(ExactMap):
     def __init__(self, floors: tuple[SizeMap, ...], horizon: int | None = None) -> None:
         self.floors, self.horizon = floors, horizon
 
+    def then_floors(self, floors: list[SizeMap]) -> ExactMap:
+        """First this map, then others of one floor."""
+        return (
+            super().then_floors(floors)
+            if self.horizon is not None
+            else chain(floors, None, self.floors)
+        )
+
     def stair(self) -> Stair | None:
         """The chain as one floor and a line after it, which most are; None where it is not."""
         first, last = self.floors[0], self.floors[-1]
         if first.high is not None or first.modulus > 1 or first.slope < 1:
             return None
+        if self.horizon is not None:
+            return None
         low, slope, offset, divisor = max(first.low, 1), first.slope, first.offset, first.divisor
         if len(self.floors) == 1:
-            return Stair(low, slope, offset, divisor, 1, 0)
+            return low, slope, offset, divisor, 1, 0
         if len(self.floors) > 2 or last.divisor > 1 or last.slope < 1:
             return None
         if last.high is not None or last.modulus > 1:
             return None
         low = max(low, -((offset - last.low * divisor) // slope))
-        return Stair(low, slope, offset, divisor, last.slope, last.offset)
+        return low, slope, offset, divisor, last.slope, last.offset
 
     def values(self, sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """The values for an array of n, and where they are accepted."""
@@ -546,7 +558,8 @@ def merged(first: SizeMap, then: SizeMap) -> SizeMap | None:
         slope, offset, divisor = 0, then.offset // then.divisor, 1
     else:
         return None  # a floor, and then a slope
-    least = _least_for(first, then.low)
+    # A call less than `_least_for`: this is run for every layer.
+    least = -((b - then.low * c) // a) if a else _least_for(first, then.low)
     if least is None:
         return SizeMap(slope, offset, divisor, 1, 0)
     low = max(low, least)
