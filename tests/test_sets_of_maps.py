@@ -118,7 +118,7 @@ def test_where_one_map_is_at_least_another(seed: int) -> None:
         ]
 
 
-def given(size_map: dc.ExactMap, most: int) -> list[int]:
+def sizes_of(size_map: dc.ExactMap, most: int) -> list[int]:
     """The sizes from 1 to `most` that a map gives, one n after the other."""
     shape, found = size_map.shape, set[int]()
     low, high = (1, 0) if shape.finite else size_map.window()
@@ -138,7 +138,7 @@ def test_the_sizes_that_a_map_gives(seed: int) -> None:
         one, other = chain(floors(rng)), chain(floors(rng))
         for size_map in (one, one + other, one - other, other.minimum(one), 7 - one):
             found = dc.image(size_map)
-            assert [n for n in range(1, 200) if n in found] == given(size_map, 199)
+            assert [n for n in range(1, 200) if n in found] == sizes_of(size_map, 199)
         assert members(dc.fixed_points(one)) == [
             n for n in range(1, N + 1) if one.accepts(n) and one(n) == n
         ]

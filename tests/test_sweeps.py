@@ -173,9 +173,9 @@ def test_a_wrong_rule_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     right = Spread.size
     with monkeypatch.context() as patch:
         patch.setattr(Spread, "size", lambda self, n: right(self, n) + int(self.stride == 3))
-        base._map.cache_clear()  # maps that were made before, and then those of the wrong rule
+        base._map_of.cache_clear()  # maps that were made before, and then those of the wrong rule
         found = sweep(draw("torch", 500, 3), "torch", fraction=0)
-    base._map.cache_clear()
+    base._map_of.cache_clear()
     assert not found
     wrong = [one for one in found.disagreements if one.kind == "size"]
     assert len(wrong) > 10
