@@ -68,6 +68,7 @@ def closed_form(family: dc.Family) -> Callable[..., bool]:
     from fractions import Fraction
 
     scope = {"Fraction": Fraction, "one_of": lambda *numbers: set(numbers)}
+    # Written just above, from our own expressions.
     made: Callable[..., bool] = eval(f"lambda {names}: bool({rules})", scope)  # noqa: S307
     return made
 

@@ -67,7 +67,7 @@ def _joined(printer: Any, condition: Any, words: tuple[str, str], marks: Mapping
 
 
 class Text(StrPrinter):  # type: ignore[misc]  # sympy is untyped here
-    def _as_ordered_terms(self, expr: Any, order: Any = None) -> Any:  # noqa: ARG002
+    def _as_ordered_terms(self, expr: Any, order: Any = None) -> Any:  # noqa: ARG002  # sympy's signature
         return _ordered_terms(expr)
 
     def _print_Mul(self, expr: Any) -> str:
@@ -108,15 +108,15 @@ class Text(StrPrinter):  # type: ignore[misc]  # sympy is untyped here
         cases = [f"{self._print(value)} if {self._print(when)}" for value, when in expr.args]
         return "; ".join(cases)
 
-    def _print_BooleanTrue(self, expr: Any) -> str:  # noqa: ARG002
+    def _print_BooleanTrue(self, expr: Any) -> str:  # noqa: ARG002  # sympy's signature
         return "any"
 
 
 class Latex(LatexPrinter):  # type: ignore[misc]  # sympy is untyped here
-    def _as_ordered_terms(self, expr: Any, order: Any = None) -> Any:  # noqa: ARG002
+    def _as_ordered_terms(self, expr: Any, order: Any = None) -> Any:  # noqa: ARG002  # sympy's signature
         return _ordered_terms(expr)
 
-    def _print_Symbol(self, expr: Any, style: str = "") -> str:  # noqa: ARG002
+    def _print_Symbol(self, expr: Any, style: str = "") -> str:  # noqa: ARG002  # sympy's signature
         name, _, index = expr.name.partition("_")
         name = name if len(name) == 1 else rf"\mathit{{{name}}}"
         return f"{name}_{{{index}}}" if index else name

@@ -292,6 +292,7 @@ def _suggested(text: str) -> list[str]:
         return []
     if "_h" not in form[1]:
         return [f"h == {form[1]}"]
+    # The pattern lets digits, signs and _h through, and nothing else.
     zero, one = (eval(form[1], {"__builtins__": {}}, {"_h": value}) for value in (0, 1))  # noqa: S307
     return [f"(h - {zero}) % {one - zero} == 0"]
 
@@ -299,6 +300,7 @@ def _suggested(text: str) -> list[str]:
 def allowed(guards: list[str], n: int) -> bool:
     """Whether all guards of torch.export hold for a height."""
     names = {"h": n, "IntInfinity": lambda: 10**18, "Max": max, "Min": min, "Mod": operator.mod}
+    # What torch.export printed of the nets of this file.
     return all(eval(guard, {"__builtins__": {}}, names) for guard in guards)  # noqa: S307
 
 
@@ -366,6 +368,7 @@ def _beside_islpy(
         for net in nets:
             layers = layers_of(net)
             ways: list[tuple[str, Callable[[], object]]] = [
+                # mypy infers no lambda with a default.
                 ("ours", lambda layers=layers: admissible(layers)),  # type: ignore[misc]
                 ("islpy", lambda net=net: way(net)),  # type: ignore[misc]
             ]
