@@ -1,0 +1,295 @@
+"""The size of one axis of a tensor, as an exact function of the sizes of a model's inputs.
+
+Most depend on one input axis: they are an exact map of it. Constants depend on none. Where axes
+meet (a flatten, a pad to the size of another axis) a size depends on several; such a size is a
+small tree that is computed point by point.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+from deconvcalc.errors import SizeError
+from deconvcalc.sizemap import SizeMap
+from deconvcalc.sizemap.exact import exact
+from deconvcalc.values import integer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+    from deconvcalc.sizemap.exact import ExactMap
+
+    Point = Mapping[str, int]
+
+__all__ = ["Along", "Extent", "Fixed", "Joint", "extent", "variable"]
+
+
+class Extent:
+    """The size of one axis, as a function of the sizes of the inputs.
+
+    `+ - *` with another or with an int, `//` and `%` by an int of at least 1, `minimum` and
+    `maximum` make new ones; so Python code that computes with sizes runs on them. Values in between
+    may be 0 or negative.
+
+    Attributes:
+        variables: the input axes that it depends on.
+    """
+
+    __slots__ = ()
+    variables: frozenset[str]
+
+    def at(self, point: Point) -> int:
+        """The size where the input axes have these sizes.
+
+        Raises:
+            SizeError: a layer on the way refuses its size.
+            UndecidedError: beyond the horizon of a float scale.
+        """
+        raise NotImplementedError
+
+    def then(self, size_map: SizeMap | ExactMap) -> Extent:
+        """This size after a map: that of a layer."""
+        return _after(self, size_map)
+
+    @property
+    def constant(self) -> int | None:
+        """The size where it is the same for every input that is accepted; None where it varies."""
+        return None
+
+    def apart(self) -> Iterator[Along]:
+        """The sizes of one input axis that it is made of."""
+        return iter(())
+
+    def __add__(self, other: Any) -> Extent:
+        return _of_two("+", self, extent(other))
+
+    __radd__ = __add__
+
+    def __sub__(self, other: Any) -> Extent:
+        return self + (extent(other) * -1)
+
+    def __rsub__(self, other: Any) -> Extent:
+        return extent(other) + (self * -1)
+
+    def __neg__(self) -> Extent:
+        return self * -1
+
+    def __mul__(self, other: Any) -> Extent:
+        return _of_two("*", self, extent(other))
+
+    __rmul__ = __mul__
+
+    def __floordiv__(self, other: Any) -> Extent:
+        return _of_two("//", self, extent(other))
+
+    def __mod__(self, other: Any) -> Extent:
+        one: Extent = self // other
+        return self - one * other
+
+    def minimum(self, other: Any) -> Extent:
+        """The smaller of two sizes."""
+        return _of_two("min", self, extent(other))
+
+    def maximum(self, other: Any) -> Extent:
+        """The larger of two sizes."""
+        return _of_two("max", self, extent(other))
+
+    def __repr__(self) -> str:
+        return str(self)
+
+
+class Fixed(Extent):
+    """A size that does not depend on the inputs."""
+
+    __slots__ = ("value",)
+    variables = frozenset()
+
+    def __init__(self, value: int) -> None:
+        self.value = value
+
+    def at(self, point: Point) -> int:  # noqa: ARG002 - the same everywhere
+        """The size."""
+        return self.value
+
+    @property
+    def constant(self) -> int | None:
+        """The size."""
+        return self.value
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Fixed) and self.value == other.value
+
+    def __hash__(self) -> int:
+        return hash(self.value)
+
+    def __str__(self) -> str:
+        return str(self.value)
+
+
+class Along(Extent):
+    """A size that depends on one input axis, by an exact map.
+
+    Args:
+        variable: the name of the input axis.
+        map: the map.
+    """
+
+    __slots__ = ("map", "variable")
+
+    def __init__(self, variable: str, size_map: ExactMap) -> None:
+        self.variable, self.map = variable, size_map
+
+    @property
+    def variables(self) -> frozenset[str]:  # type: ignore[override]  # made when asked for
+        """The input axis that it depends on."""
+        return frozenset((self.variable,))
+
+    def at(self, point: Point) -> int:
+        """The size where the input axis has this size."""
+        return int(self.map(point[self.variable]))
+
+    def apart(self) -> Iterator[Along]:
+        """Itself."""
+        yield self
+
+    @property
+    def constant(self) -> int | None:
+        """The size where the map ends in a constant, as after a global pool."""
+        floors = getattr(self.map, "floors", None)
+        last = floors[-1] if floors else None
+        if last is None or last.slope:
+            return None
+        return int(last.offset // last.divisor)
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, Along)
+            and self.variable == other.variable
+            and (self.map is other.map or self.map == other.map)
+        )
+
+    def __hash__(self) -> int:
+        return hash((self.variable, self.map))
+
+    def __str__(self) -> str:
+        return re.sub(r"\bn\b", self.variable, str(self.map))
+
+
+class Joint(Extent):
+    """A size that depends on several input axes, or on none by one exact map.
+
+    Args:
+        sign: how its parts are joined: + * // min max, or the text of a map.
+        parts: sizes.
+        work: what computes it from the values of its parts.
+    """
+
+    __slots__ = ("parts", "sign", "variables", "work")
+
+    def __init__(self, sign: str, parts: tuple[Extent, ...], work: Callable[..., int]) -> None:
+        self.sign, self.parts, self.work = sign, parts, work
+        self.variables = frozenset().union(*[part.variables for part in parts])
+
+    def at(self, point: Point) -> int:
+        """The size where the input axes have these sizes."""
+        return self.work(*[part.at(point) for part in self.parts])
+
+    def apart(self) -> Iterator[Along]:
+        """The sizes of one input axis that it is made of."""
+        for part in self.parts:
+            yield from part.apart()
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Joint) and self.sign == other.sign and self.parts == other.parts
+
+    def __hash__(self) -> int:
+        return hash((self.sign, self.parts))
+
+    def __str__(self) -> str:
+        if len(self.parts) == 1:
+            return f"({self.sign} at n = {self.parts[0]})"
+        if self.sign in ("min", "max"):
+            return f"{self.sign}({', '.join(map(str, self.parts))})"
+        return f" {self.sign} ".join([_bracketed(part) for part in self.parts])
+
+
+def variable(name: str) -> Along:
+    """The size of an input axis."""
+    return Along(name, _IDENTITY)
+
+
+def extent(value: Any) -> Extent:
+    """A size, from an int or a size already.
+
+    Raises:
+        TypeError: anything else.
+    """
+    if isinstance(value, Extent):
+        return value
+    number = integer(value)
+    if number is None:
+        raise TypeError(f"a size is an int or a function of the inputs' sizes, not {value!r}")
+    return Fixed(number)
+
+
+_IDENTITY = exact(SizeMap.identity())
+
+
+def _bracketed(one: Extent) -> str:
+    text = str(one)
+    return text if re.fullmatch(r"[\w.]+|\w+\([^()]*\)", text) else f"({text})"
+
+
+def _quotient(one: int, other: int) -> int:
+    if other < 1:
+        raise SizeError(f"a size is divided by at least 1, not by {other}", rule="division")
+    return one // other
+
+
+_WORK: dict[str, Callable[[Any, Any], Any]] = {
+    "+": lambda one, other: one + other,
+    "*": lambda one, other: one * other,
+    "//": _quotient,
+    "min": min,
+    "max": max,
+}
+
+
+def _on_maps(sign: str, one: Any, other: Any) -> Any:
+    """Two maps of one variable, or a map and an int, as one map; None where there is none."""
+    if sign == "+":
+        return one + other
+    if sign in ("min", "max"):
+        if not hasattr(one, "is_exact_map"):
+            one, other = other, one
+        return one.minimum(other) if sign == "min" else one.maximum(other)
+    if sign == "*":
+        if isinstance(one, int) or isinstance(other, int):
+            return one * other
+        return None
+    if isinstance(other, int) and other >= 1 and not isinstance(one, int):
+        return one // other
+    return None
+
+
+def _of_two(sign: str, one: Extent, other: Extent) -> Extent:
+    if isinstance(one, Fixed) and isinstance(other, Fixed):
+        return Fixed(_WORK[sign](one.value, other.value))
+    names = {part.variable for part in (one, other) if isinstance(part, Along)}
+    if len(names) == 1 and not isinstance(one, Joint) and not isinstance(other, Joint):
+        plain = [part.map if isinstance(part, Along) else part.value for part in (one, other)]  # type: ignore[attr-defined]  # no Joint is here
+        made = _on_maps(sign, *plain)
+        if made is not None:
+            return Along(names.pop(), made)
+    return Joint(sign, (one, other), _WORK[sign])
+
+
+def _after(one: Extent, size_map: SizeMap | ExactMap) -> Extent:
+    """A size after a map."""
+    if isinstance(one, Along):
+        return Along(one.variable, one.map.then(size_map))
+    whole = exact(size_map)
+    if isinstance(one, Fixed):
+        return Fixed(whole(one.value))
+    return Joint(str(whole), (one,), whole)
