@@ -85,7 +85,7 @@ class Extent:
 
     def __mod__(self, other: Any) -> Extent:
         one: Extent = self // other
-        return self - one * other
+        return self - one * extent(other)
 
     def minimum(self, other: Any) -> Extent:
         """The smaller of two sizes."""

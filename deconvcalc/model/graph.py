@@ -80,7 +80,7 @@ class Model:
     >>> up = model.add(dc.ConvTranspose(2, stride=2, out_channels=8), down, name="up")
     >>> both = model.output(model.add(dc.Concat(), up, image, name="skip"))
     >>> print(model.admissible())
-    h ≡ 0 (mod 2), h ≥ 2; w ≡ 0 (mod 2), w ≥ 2
+    h even; w even
     """
 
     def __init__(self) -> None:
@@ -149,7 +149,7 @@ class Model:
                 f"{operation!r} takes {needs} sources, not {len(sources)}", rule="sources"
             )
         for source in sources:
-            if not isinstance(source, Node) or self._names.get(source.name) is not source:
+            if self._names.get(getattr(source, "name", "")) is not source:
                 raise LayerError(
                     f"{source!r} is no node of this model",
                     rule="sources",

@@ -387,15 +387,18 @@ class Given(Operation):
         channels: the channels of its result.
         extents: the sizes of its result.
         conditions: what it asks for.
+        layer: the layer that it is at the sizes it was traced at, for its costs and its field; None
+            where it is none.
     """
 
-    __slots__ = _fields = ("name", "channels", "extents", "conditions")
+    __slots__ = _fields = ("name", "channels", "extents", "conditions", "layer")
     least = 0
     most = None
     name: str
     channels: int | None
     extents: tuple[Extent, ...]
     conditions: tuple[Condition, ...]
+    layer: Layer | None
 
     def __init__(
         self,
@@ -403,8 +406,9 @@ class Given(Operation):
         channels: int | None,
         extents: Sequence[Extent | int],
         conditions: Sequence[Condition] = (),
+        layer: Layer | None = None,
     ) -> None:
-        self._set(name=name, channels=channels, conditions=tuple(conditions))
+        self._set(name=name, channels=channels, conditions=tuple(conditions), layer=layer)
         self._set(extents=tuple([extent(one) for one in extents]))
 
     def on(self, shapes: Sequence[Shape]) -> Result:  # noqa: ARG002 - it is known already
