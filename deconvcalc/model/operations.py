@@ -267,7 +267,7 @@ class PadTo(_Like):
     """Pad the first tensor with zeros to the size of the second.
 
     Args:
-        where: "center" (the odd element is padded at the end), "start" or "end".
+        where: "center" (d//2 before and the rest after, d being what is missing), "start" or "end".
         crops: whether a larger one is cropped, as `F.pad` does with negative numbers.
 
     >>> PadTo()
