@@ -82,6 +82,7 @@ if TYPE_CHECKING:
     from deconvcalc.solver import Answer, Answers, solve
     from deconvcalc.solver.batches import AnswerArrays, Batch, solve_many
     from deconvcalc.solver.families import Family
+    from deconvcalc.tracing.trace import Trace, trace
     from deconvcalc.translation import Conversion, convert
 
 __all__ = [
@@ -138,6 +139,7 @@ __all__ = [
     "Slice",
     "Step",
     "ToSize",
+    "Trace",
     "TransposeTo",
     "UndecidedError",
     "Unflatten",
@@ -158,6 +160,7 @@ __all__ = [
     "recheck",
     "solve",
     "solve_many",
+    "trace",
     "verify",
 ]
 
@@ -177,6 +180,7 @@ _ROOMS = {
     "Family": "solver.families",
     **dict.fromkeys(("Add", "Admissible", "Concat", "CropTo", "Model", "Multiply"), "model"),
     **dict.fromkeys(("PadTo", "ResizeTo", "TransposeTo", "Unflatten"), "model"),
+    **dict.fromkeys(("Trace", "trace"), "tracing.trace"),
     "parse": "notation",
     **dict.fromkeys([name for name in __all__ if name.endswith("Error")], "errors"),
 }

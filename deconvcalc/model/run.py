@@ -73,6 +73,12 @@ class Branch(Value):
     def __init__(self, node: str, size: int, function: str, loss: Loss | None) -> None:
         self._set(node=node, size=size, function=function, loss=loss)
 
+    def to_record(self) -> dict[str, Any]:
+        """The branch as plain data, for JSON."""
+        loss = self.loss
+        lost = None if loss is None else dict(zip(loss._fields, loss._values(), strict=True))
+        return dict(zip(self._fields, self._values(), strict=True)) | {"loss": lost}
+
 
 class Fault(Value):
     """Something that fails for one input.
@@ -109,6 +115,16 @@ class Fault(Value):
     ) -> None:
         self._set(node=node, kind=kind, axis=axis, message=message, branches=tuple(branches))
         self._set(where=where, said=said)
+
+    def with_words(self, said: str | None) -> Fault:
+        """The same with what the framework says."""
+        fields = (self.node, self.kind, self.axis, self.message, self.branches, self.where)
+        return Fault(*fields, said)
+
+    def to_record(self) -> dict[str, Any]:
+        """The fault as plain data, for JSON."""
+        record = dict(zip(self._fields, self._values(), strict=True))
+        return record | {"branches": [branch.to_record() for branch in self.branches]}
 
     def __str__(self) -> str:
         return f"{self.node}: {self.message}"

@@ -10,6 +10,7 @@ from deconvcalc.values import Value
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from deconvcalc.model.admissible import Region
     from deconvcalc.model.conditions import Condition
     from deconvcalc.model.graph import Model
     from deconvcalc.model.run import Fault
@@ -79,14 +80,16 @@ class Traced(Value):
         passed: operations that are not known and were seen to leave sizes alone, by name.
         versions: the versions of what was used.
         warnings: what a reader should know.
+        unknown: inputs that no way was found for, as `all_ways` gives them.
     """
 
-    __slots__ = _fields = ("kind", "paths", "passed", "versions", "warnings")
+    __slots__ = _fields = ("kind", "paths", "passed", "versions", "warnings", "unknown")
     kind: str
     paths: tuple[Path, ...]
     passed: tuple[str, ...]
     versions: dict[str, str]
     warnings: tuple[str, ...]
+    unknown: tuple[Region, ...]
 
     def __init__(
         self,
@@ -95,6 +98,7 @@ class Traced(Value):
         passed: Sequence[str] = (),
         versions: dict[str, str] | None = None,
         warnings: Sequence[str] = (),
+        unknown: Sequence[Region] = (),
     ) -> None:
         self._set(kind=kind, paths=tuple(paths), passed=tuple(passed), versions=versions or {})
-        self._set(warnings=tuple(warnings))
+        self._set(warnings=tuple(warnings), unknown=tuple(unknown))

@@ -1,0 +1,79 @@
+"""What a framework says about a fault, and the lines of code that bring an input to a size."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from deconvcalc.model.operations import Add, Concat
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from deconvcalc.model.run import Fault, Run
+
+__all__ = ["remedies", "said"]
+
+
+def said(kind: str, fault: Fault, run: Run) -> str | None:
+    """What the framework would have said of a clash, by its message in the version of the tests.
+
+    Args:
+        kind: where the model comes from.
+        fault: the fault.
+        run: the model at the input.
+
+    Returns:
+        The first line, or None where it is not known.
+    """
+    node = run.model[fault.node]
+    if fault.kind != "clash" or not isinstance(fault.axis, int):
+        return None
+    here, there = [branch.size for branch in fault.branches]
+    if kind == "torch":
+        if isinstance(node.operation, Concat):
+            number = [source.name for source in node.sources].index(fault.branches[1].node)
+            across = 1 if node.operation.axis is None else node.operation.axis + 2
+            return (
+                f"Sizes of tensors must match except in dimension {across}. Expected size {here} "
+                f"but got size {there} for tensor number {number} in the list."
+            )
+        if isinstance(node.operation, Add):
+            return (
+                f"The size of tensor a ({here}) must match the size of tensor b ({there}) at "
+                f"non-singleton dimension {fault.axis + 2}"
+            )
+    return None
+
+
+def remedies(
+    kind: str,
+    size: tuple[int, ...],
+    nearest: tuple[tuple[int, ...] | None, tuple[int, ...] | None],
+) -> Iterator[str]:
+    """The lines that crop an input to the nearest size below, and pad it to the one above."""
+    below, above = nearest
+    keras = kind == "keras"
+    axes = len(size)
+    if below is not None and axes:
+        cut = [n - m for n, m in zip(size, below, strict=True)]
+        if keras:
+            yield f"x = keras.layers.Cropping{axes}D({_sides(cut)})(x)  # {_text(below)}"
+        else:
+            ends = ", ".join([f":{m}" for m in below])
+            yield f"x = x[..., {ends}]  # {_text(below)}"
+    if above is not None and axes:
+        more = [m - n for n, m in zip(size, above, strict=True)]
+        if keras:
+            yield f"x = keras.layers.ZeroPadding{axes}D({_sides(more)})(x)  # {_text(above)}"
+        else:
+            pads = ", ".join([f"0, {one}" for one in reversed(more)])
+            yield f"x = F.pad(x, ({pads}))  # {_text(above)}"
+
+
+def _sides(after: list[int]) -> str:
+    pairs = ", ".join([f"(0, {one})" for one in after])
+    return pairs if len(after) == 1 else f"({pairs})"
+
+
+def _text(size: tuple[int, ...]) -> str:
+    return " x ".join(map(str, size))
