@@ -239,9 +239,7 @@ def minus(one: Region, other: Region) -> Iterator[Region]:
 
 def _strict(condition: Condition) -> Condition:
     """A condition without broadcasting: a size that may be 1 for some inputs has to be equal."""
-    if condition.relation != "matches" or not condition.variables:
-        return condition
-    return condition.replaced("==")
+    return condition.replaced("==") if condition.may_repeat else condition
 
 
 def _met(one: Sizes, other: Sizes) -> Sizes:

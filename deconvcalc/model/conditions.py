@@ -86,6 +86,15 @@ class Condition(Value):
             return False
         return _HOLDS[self.relation](left, right)
 
+    @property
+    def may_repeat(self) -> bool:
+        """Whether a size that is 1 for some inputs alone may be repeated to make it hold.
+
+        A size that is 1 for every input is there to be repeated, such as the gate after a pool.
+        """
+        varies = self.left.constant != 1 and self.right.constant != 1
+        return self.relation == "matches" and bool(self.variables) and varies
+
     def negated(self) -> Condition:
         """The opposite, where both sizes are there."""
         return self.replaced({"==": "!=", "!=": "==", ">=": "<", "<": ">="}[self.relation])

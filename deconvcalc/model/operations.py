@@ -461,10 +461,10 @@ def _broadcast(
         channels = other.channels if one.channels == 1 else one.channels
     sizes: list[Extent] = []
     for axis, (mine, its) in enumerate(zip(one.extents, other.extents, strict=True)):
+        conditions.append(Condition(mine, "matches", its, rule, axis, operands))
         if mine.constant == 1 or its.constant == 1:
             sizes.append(its if mine.constant == 1 else mine)
         else:
-            conditions.append(Condition(mine, "matches", its, rule, axis, operands))
             sizes.append(simpler(mine, its))
     return Shape(channels, sizes), conditions
 

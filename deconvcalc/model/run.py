@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any
 from deconvcalc.errors import DeconvcalcError, SizeError
 from deconvcalc.layers import Layer
 from deconvcalc.model.conditions import Condition
-from deconvcalc.model.extents import Fixed
 from deconvcalc.model.operations import Given, Input, Shape, applied
 from deconvcalc.terms import letter
 from deconvcalc.values import Value
@@ -164,13 +163,12 @@ class Run:
 
     def _put(self, node: Node) -> None:
         shape, asked = self._shaped(node)
-        for condition in asked:
+        for condition, general in zip(asked, node.conditions, strict=False):
             if not condition.holds({}):
                 self.faults.append(self._fault(node, condition))
                 shape = self._repaired(node, shape, condition)
-            elif _repeats(condition):
+            elif general.may_repeat and condition.left != condition.right:
                 self.repeated.append(self._fault(node, condition))
-                shape = _spread(shape, condition)
         self.shapes.append(shape)
 
     def _repaired(self, node: Node, shape: Shape, condition: Condition) -> Shape:
@@ -301,21 +299,6 @@ def _ancestors(node: Node) -> set[int]:
                 found.add(source.index)
                 todo.append(source)
     return found
-
-
-def _repeats(condition: Condition) -> bool:
-    """Whether a condition on plain sizes holds because one of them is 1 and the other is not."""
-    differ = condition.left != condition.right
-    return condition.relation == "matches" and differ and condition.axis != "channels"
-
-
-def _spread(shape: Shape, condition: Condition) -> Shape:
-    """A shape where a size of 1 has been repeated along an axis."""
-    if not isinstance(condition.axis, int):
-        return shape
-    sizes = list(shape.extents)
-    sizes[condition.axis] = Fixed(max(condition.left.at({}), condition.right.at({})))
-    return Shape(shape.channels, sizes)
 
 
 def _without_rules(node: Node, shape: Shape) -> Shape:
