@@ -217,7 +217,17 @@ def test_a_flatten_and_a_dense_pin_the_product_of_the_axes() -> None:
     for h, w in product(range(1, 70), repeat=2):
         assert ((h, w) in admissible) == (2 * ((h + 1) // 2) * ((w + 1) // 2) == 128)
     assert [node.name for node in model.pinned()] == ["dense_1"]
-    assert admissible.nearest((16, 16)) == ((16, 16), (16, 16)) or (16, 16) not in admissible
+    pairs = [pair for pair in product(range(1, 140), repeat=2) if pair in admissible]
+    for place, name in enumerate("hw"):
+        assert admissible.sets[name] == dc.Sizes.of(*{pair[place] for pair in pairs})
+    for where in ((17, 17), (9, 3), (1, 1), (200, 200)):
+        for found, sign in zip(admissible.nearest(where), (-1, 1), strict=True):
+            beside = [
+                p for p in pairs if all(sign * (a - b) >= 0 for a, b in zip(p, where, strict=True))
+            ]
+            far = {p: sum(abs(a - b) for a, b in zip(p, where, strict=True)) for p in beside}
+            assert (found is None) == (not far)
+            assert found is None or far[found] == min(far.values())
 
 
 def test_sizes_taken_from_another_tensor() -> None:

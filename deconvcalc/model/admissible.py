@@ -189,6 +189,9 @@ def region(
             sets[name] = _met(sets[name], held)
         elif not held:
             return Region(dict.fromkeys(variables, Sizes.none()))
+    for condition in left:
+        for name, held in condition.shadows():
+            sets[name] = _met(sets[name], held)
     return Region(sets, left)
 
 

@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import operator
+from math import isqrt, prod
 from typing import TYPE_CHECKING, Any
 
 from deconvcalc.errors import DeconvcalcError, SizeError
-from deconvcalc.model.extents import Along, Extent, Fixed, extent
+from deconvcalc.model.extents import Along, Extent, Fixed, Joint, extent
 from deconvcalc.sets import Sizes, accepted, agreement, at_least, preimage
 from deconvcalc.values import Value
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from deconvcalc.model.extents import Point
 
@@ -117,6 +118,25 @@ class Condition(Value):
         sides = [_plain(side) for side in (self.left, self.right)]
         return None if None in sides else _decided(self.relation, *sides)
 
+    def shadows(self) -> Iterator[tuple[str, Sizes]]:
+        """What a product of sizes that has to be a number asks of each input axis by itself.
+
+        Each factor has to divide the number, and of two each has to leave what the other can be.
+        """
+        number, factors = self.right.constant, _factors(self.left)
+        if self.relation != "==" or number is None or factors is None or number < 1:
+            return
+        varying = [factor for factor in factors if isinstance(factor, Along)]
+        fixed = prod([factor.value for factor in factors if isinstance(factor, Fixed)])
+        values = divisors(number // fixed) if number % fixed == 0 else []
+        for factor in varying:
+            others = [other for other in varying if other is not factor]
+            if len(others) == 1:
+                left = [d for d in values if preimage(others[0].map, number // fixed // d)]
+                yield factor.variable, _values(factor.map, left)
+            else:
+                yield factor.variable, _values(factor.map, values)
+
     def sends(self, point: Point) -> bool:
         """Whether, as a guard, it sends an input on its way: it holds, or a size is refused.
 
@@ -143,6 +163,28 @@ class Condition(Value):
         if self.relation == "divides":
             return f"{self.left} divides {self.right}"
         return f"{self.left} {_SHOWN.get(self.relation, self.relation)} {self.right}"
+
+
+def divisors(number: int) -> list[int]:
+    """The divisors of a number."""
+    low = [one for one in range(1, isqrt(number) + 1) if number % one == 0]
+    return sorted({*low, *[number // one for one in low]})
+
+
+def _factors(one: Extent) -> list[Extent] | None:
+    """The factors of a product; None where it is none, or one of them is no plain size."""
+    if isinstance(one, Joint) and one.sign == "*":
+        parts = [_factors(part) for part in one.parts]
+        return None if None in parts else [each for part in parts for each in part or ()]
+    return [one] if isinstance(one, (Along, Fixed)) else None
+
+
+def _values(size_map: Any, values: list[int]) -> Sizes:
+    """Where a map has one of some values."""
+    found = Sizes.none()
+    for value in values:
+        found |= preimage(size_map, value)
+    return found
 
 
 _SHOWN = {"==": "=", "!=": "≠", ">=": "≥"}

@@ -211,7 +211,8 @@ class Joint(Extent):
             return f"({self.sign} at n = {self.parts[0]})"
         if self.sign in ("min", "max"):
             return f"{self.sign}({', '.join(map(str, self.parts))})"
-        return f" {self.sign} ".join([_bracketed(part) for part in self.parts])
+        sign = "·" if self.sign == "*" else f" {self.sign} "
+        return sign.join([_bracketed(part) for part in self.parts])
 
 
 def variable(name: str) -> Along:
@@ -238,7 +239,7 @@ _IDENTITY = exact(SizeMap.identity())
 
 def _bracketed(one: Extent) -> str:
     text = str(one)
-    return text if re.fullmatch(r"[\w.]+|\w+\([^()]*\)", text) else f"({text})"
+    return text if re.fullmatch(r"[\w.·]+|[\w.]*\*?\w+\([^()]*\)", text) else f"({text})"
 
 
 def _quotient(one: int, other: int) -> int:
