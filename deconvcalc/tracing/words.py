@@ -9,13 +9,14 @@ from deconvcalc.model.operations import Add, Concat
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from deconvcalc.model.graph import Node
     from deconvcalc.model.run import Fault, Run
 
 __all__ = ["remedies", "said"]
 
 
 def said(kind: str, fault: Fault, run: Run) -> str | None:
-    """What the framework would have said of a clash, by its message in the version of the tests.
+    """What the framework would have said of a clash: PyTorch 2.13, or TensorFlow 2.21 for Keras.
 
     Args:
         kind: where the model comes from.
@@ -23,25 +24,46 @@ def said(kind: str, fault: Fault, run: Run) -> str | None:
         run: the model at the input.
 
     Returns:
-        The first line, or None where it is not known.
+        The line that matters, or None where it is not known.
     """
     node = run.model[fault.node]
     if fault.kind != "clash" or not isinstance(fault.axis, int):
         return None
+    words = {"torch": _torch, "keras": _tensorflow}.get(kind)
+    return words(node, fault, fault.axis, run) if words else None
+
+
+def _torch(node: Node, fault: Fault, axis: int, _run: Run) -> str | None:
     here, there = [branch.size for branch in fault.branches]
-    if kind == "torch":
-        if isinstance(node.operation, Concat):
-            number = [source.name for source in node.sources].index(fault.branches[1].node)
-            across = 1 if node.operation.axis is None else node.operation.axis + 2
-            return (
-                f"Sizes of tensors must match except in dimension {across}. Expected size {here} "
-                f"but got size {there} for tensor number {number} in the list."
-            )
-        if isinstance(node.operation, Add):
-            return (
-                f"The size of tensor a ({here}) must match the size of tensor b ({there}) at "
-                f"non-singleton dimension {fault.axis + 2}"
-            )
+    operation = node.operation
+    if isinstance(operation, Concat):
+        number = [source.name for source in node.sources].index(fault.branches[1].node)
+        across = 1 if operation.axis is None else operation.axis + 2
+        return (
+            f"Sizes of tensors must match except in dimension {across}. Expected size {here} "
+            f"but got size {there} for tensor number {number} in the list."
+        )
+    if isinstance(operation, Add):
+        return (
+            f"The size of tensor a ({here}) must match the size of tensor b ({there}) at "
+            f"non-singleton dimension {axis + 2}"
+        )
+    return None
+
+
+def _tensorflow(node: Node, fault: Fault, axis: int, run: Run) -> str | None:
+    one, other = [
+        [1, *run.size(branch.node), run.shapes[run.model[branch.node].index].channels]
+        for branch in fault.branches
+    ]
+    shapes = [str(shape).replace(" ", "") for shape in (one, other)]
+    if isinstance(node.operation, Concat):
+        names = [source.name for source in node.sources]
+        places = [names.index(branch.node) for branch in fault.branches]
+        told = [f"shape[{place}] = {shape}" for place, shape in zip(places, shapes, strict=True)]
+        return f"ConcatOp : Dimension {axis + 1} in both shapes must be equal: {' vs. '.join(told)}"
+    if isinstance(node.operation, Add):
+        return f"Incompatible shapes: {' vs. '.join(shapes)}"
     return None
 
 
