@@ -98,7 +98,12 @@ class Condition(Value):
 
     def negated(self) -> Condition:
         """The opposite, where both sizes are there."""
-        return self.replaced({"==": "!=", "!=": "==", ">=": "<", "<": ">="}[self.relation])
+        return self.replaced(_OPPOSITE[self.relation])
+
+    @property
+    def has_opposite(self) -> bool:
+        """Whether the opposite is a condition too."""
+        return self.relation in _OPPOSITE
 
     def replaced(self, relation: str) -> Condition:
         """The same with another relation."""
@@ -186,6 +191,8 @@ def _values(size_map: Any, values: list[int]) -> Sizes:
         found |= preimage(size_map, value)
     return found
 
+
+_OPPOSITE = {"==": "!=", "!=": "==", ">=": "<", "<": ">="}
 
 _SHOWN = {"==": "=", "!=": "≠", ">=": "≥"}
 

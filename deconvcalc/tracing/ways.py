@@ -59,7 +59,9 @@ def all_ways(
             break
         where = _uncovered(left, taken)
     joint = [one for one in taken if one.conditions]
-    return ways, [rest for rest in left if not _settled(rest, joint)]
+    return ways, [
+        cell for rest in left for cell in _cells(rest, joint) if not _settled(cell, joint)
+    ]
 
 
 def _uncovered(left: list[Region], taken: list[Region]) -> dict[str, int] | None:
@@ -81,16 +83,30 @@ def _sent(one: Region, where: dict[str, int]) -> bool:
     )
 
 
-def _settled(rest: Region, joint: list[Region]) -> bool:
-    """Whether guards of several axes are known to cover a region: two that are opposites do."""
-    questions = [one.conditions for one in joint if _covers(one, rest) and len(one.conditions) == 1]
+def _cells(rest: Region, joint: list[Region]) -> list[Region]:
+    """A region in parts, each of which lies wholly inside or outside the sets of every way."""
+    cells = [rest]
+    for one in joint:
+        inside = [_meet(cell, one) for cell in cells]
+        outside = [part for cell in cells for part in minus(cell, one)]
+        cells = [cell for cell in inside if not cell.is_empty] + outside
+    return cells
+
+
+def _meet(one: Region, other: Region) -> Region:
+    return Region({name: held & other.sets[name] for name, held in one.sets.items()})
+
+
+def _settled(cell: Region, joint: list[Region]) -> bool:
+    """Whether guards of several axes are known to cover a part: a guard and its opposite do."""
+    here = [one.conditions[0] for one in joint if len(one.conditions) == 1 and _covers(one, cell)]
     return any(
         one.question == other.negated().question
-        for (one,) in questions
-        for (other,) in questions
-        if other.relation in ("==", "!=", ">=", "<")
+        for one in here
+        for other in here
+        if other.has_opposite
     )
 
 
-def _covers(one: Region, rest: Region) -> bool:
-    return all(held <= one.sets[name] for name, held in rest.sets.items())
+def _covers(one: Region, cell: Region) -> bool:
+    return all(held <= one.sets[name] for name, held in cell.sets.items())
