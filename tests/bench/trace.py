@@ -143,7 +143,7 @@ def deep(layers: int) -> dc.Model:
     model = dc.Model()
     x = model.input(channels=4)
     for place in range(layers // 2):
-        step = dc.Conv(3, padding=1, out_channels=4) if place % 8 else dc.MaxPool(2)
+        step: dc.Layer = dc.Conv(3, padding=1, out_channels=4) if place % 8 else dc.MaxPool(2)
         if place % 8 == 1:
             step = dc.ConvTranspose(2, stride=2, out_channels=4)
         y = model.add(step, x)
