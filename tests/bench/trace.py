@@ -44,7 +44,7 @@ def unet() -> Any:
             nn.Conv2d(before, after, 3, padding=1), nn.BatchNorm2d(after), nn.ReLU()
         )
 
-    class UNet(nn.Module):
+    class UNet(nn.Module):  # type: ignore[misc]  # torch is read as Any
         def __init__(self) -> None:
             super().__init__()
             widths = [CHANNELS << level for level in range(LEVELS)]
