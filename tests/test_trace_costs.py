@@ -47,7 +47,9 @@ def smooth() -> Any:
     still |= {torch.tanh, torch.sigmoid, torch.relu, torch.Tensor.tanh, torch.Tensor.sigmoid}
 
     class Smooth(TorchFunctionMode):  # type: ignore[misc]  # torch is read as Any
-        def __torch_function__(self, function: Any, _types: Any, args: Any, kwargs: Any) -> Any:
+        def __torch_function__(
+            self, function: Any, _types: Any, args: Any = (), kwargs: Any = None
+        ) -> Any:
             kwargs = dict(kwargs or {})
             if function in still:
                 return args[0]
