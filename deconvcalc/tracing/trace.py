@@ -243,24 +243,23 @@ class Trace:
 
     def _runs_at(self, name: str, n: int) -> bool:
         """Whether the model runs where one axis has a size, and the others admissible ones."""
-        others = self._anywhere()
-        if others is None:
-            return False
-        where = {**others, name: n}
+        where = {**self._near(), name: n}
         for path in self.traced.paths:
             if path.failed is None and all(guard.holds(where) for guard in path.guards):
                 return run(path.model, where).runs
         return False
 
-    def _anywhere(self) -> dict[str, int] | None:
-        """An admissible input near the one asked about."""
-        if self.point and tuple(self.point.values()) in self.admissible:
+    def _near(self) -> dict[str, int]:
+        """For each axis a size near that asked about which it runs with, if there is one."""
+        if not self.point or tuple(self.point.values()) in self.admissible:
             return self.point
         below, above = self.admissible.nearest(self.point)
         found = above or below
-        if found is None:
-            return None
-        return dict(zip(self.model.variables, found, strict=True))
+        if found is not None:
+            return dict(zip(self.model.variables, found, strict=True))
+        sets = _region(self.model.variables, self.path).sets
+        pairs = {name: held.nearest(self.point[name]) for name, held in sets.items()}
+        return {name: above or below or self.point[name] for name, (below, above) in pairs.items()}
 
     @property
     def nearest(self) -> tuple[tuple[int, ...] | None, tuple[int, ...] | None]:
