@@ -16,7 +16,7 @@ __all__ = ["KERAS"]
 
 def _spell(op: str, windows: tuple[Placed, ...], mode: Mode) -> dict[str, Any]:
     """The keyword arguments of one layer. The strides of a pool are always written."""
-    kernel, stride, dilation, before, after = ([*column] for column in zip(*windows, strict=True))
+    kernel, stride, dilation, before, after = zip(*windows, strict=True)
     pool = op in ("max_pool", "avg_pool")
     extra = None
     if op == "conv_transpose" and mode.extra:

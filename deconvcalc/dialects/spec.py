@@ -13,7 +13,7 @@ from deconvcalc.errors import DialectError
 from deconvcalc.values import Value, integer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Mapping, Sequence
 
     from deconvcalc.layers import Layer
 
@@ -310,7 +310,7 @@ def calls(
     return made
 
 
-def alike(values: list[Any]) -> Any:
+def alike(values: Sequence[Any]) -> Any:
     """One value where all axes have the same, else a tuple."""
     first = values[0]
     return first if values.count(first) == len(values) else tuple(values)

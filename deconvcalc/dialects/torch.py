@@ -15,15 +15,15 @@ __all__ = ["TORCH"]
 
 def _spell(op: str, windows: tuple[Placed, ...], mode: Mode) -> dict[str, Any]:
     """The keyword arguments of one layer. The stride of a pool is always written."""
-    kernel, stride, dilation, before, after = ([*column] for column in zip(*windows, strict=True))
-    extra = [b - a for b, a in zip(before, after, strict=True)]
-    padding = mode.text or alike(before)
-    step = None if op in ("max_pool", "avg_pool") else 1
+    kernel, stride, dilation, before, after = zip(*windows, strict=True)
+    extra: Any = 0
+    if op == "conv_transpose":
+        extra = alike([b - a for b, a in zip(before, after, strict=True)])
     return keywords(
         ("kernel_size", alike(kernel), None),
-        ("stride", alike(stride), step),
-        ("padding", padding, 0),
-        ("output_padding", alike(extra) if op == "conv_transpose" else 0, 0),
+        ("stride", alike(stride), None if op in ("max_pool", "avg_pool") else 1),
+        ("padding", mode.text or alike(before), 0),
+        ("output_padding", extra, 0),
         ("dilation", alike(dilation), 1),
     )
 

@@ -19,6 +19,7 @@ from deconvcalc.solver.ranking import Pick, Ranked, one_layer
 
 if TYPE_CHECKING:
     from deconvcalc.derivation import Derivation, Proof
+    from deconvcalc.dialects import Dialect, Mode, Placed
     from deconvcalc.layers import Layer
     from deconvcalc.sizemap import Progression
     from deconvcalc.solver.families import Family
@@ -48,19 +49,17 @@ class Answer:
         self.op: str = pick[0][0].op
         self.axes = query.axes
 
-    @cached_property
-    def _order(self) -> list[int]:
-        """For each axis the place of its group."""
-        order = [0] * len(self._query.targets)
-        for place, group in enumerate(self._query.groups):
-            for axis in group:
-                order[axis] = place
-        return order
+    def _by_axis(self, values: list[Any]) -> list[Any]:
+        """Values of the groups of axes, axis by axis."""
+        groups = self._query.groups
+        if len(groups) == 1:
+            return values * len(groups[0])
+        of = {axis: value for group, value in zip(groups, values, strict=True) for axis in group}
+        return [of[axis] for axis in range(len(of))]
 
-    @cached_property
-    def _by_axis(self) -> list[tuple[Run, int]]:
-        """For each axis its run and kernel."""
-        return [self._pick[place][:2] for place in self._order]
+    def _said(self, values: list[Any]) -> Any:
+        """Values of the groups: one where all axes have the same, else one per axis."""
+        return values[0] if len(values) == 1 else alike(self._by_axis(values))
 
     @cached_property
     def _modes(self) -> int:
@@ -115,53 +114,56 @@ class Answer:
     @property
     def kernel_size(self) -> Any:
         """The kernel; None for a pixel shuffle."""
-        return None if self.op == "pixel_shuffle" else alike([k for _, k in self._by_axis])
+        return None if self.op == "pixel_shuffle" else self._said([k for _, k, _ in self._pick])
 
     @property
     def stride(self) -> Any:
         """The stride; None for a pixel shuffle."""
-        return None if self.op == "pixel_shuffle" else alike([run.s for run, _ in self._by_axis])
+        if self.op == "pixel_shuffle":
+            return None
+        return self._said([run.s for run, _, _ in self._pick])
 
     @property
     def dilation(self) -> Any:
         """The dilation; None for a pixel shuffle."""
-        return None if self.op == "pixel_shuffle" else alike([run.d for run, _ in self._by_axis])
+        if self.op == "pixel_shuffle":
+            return None
+        return self._said([run.d for run, _, _ in self._pick])
 
     @property
     def factor(self) -> Any:
         """How much a resize or a pixel shuffle enlarges; None for the other operations."""
         if self.op not in ("resize_conv", "pixel_shuffle"):
             return None
-        return alike([run.factor for run, _ in self._by_axis])
+        return self._said([run.factor for run, _, _ in self._pick])
 
     @cached_property
     def sides(self) -> tuple[tuple[int, int], ...]:
         """(before, after) for each axis: padding of a window, crops of a transposed one."""
-        return tuple([run.sides(k) for run, k in self._by_axis])
+        return tuple(self._by_axis([run.sides(k) for run, k, _ in self._pick]))
 
     @property
     def padding(self) -> Any:
         """What PyTorch calls padding: an int, one per axis, or pairs where no int says it."""
         if self.op == "pixel_shuffle":
             return None
-        if any(run.rule for run, _ in self._by_axis):
+        if any(run.rule for run, _, _ in self._pick):
             return "same"
         if self._by_pairs:
             return self.sides
-        return alike([before for before, _ in self.sides])
+        return self._said([run.sides(k)[0] for run, k, _ in self._pick])
 
     @property
     def output_padding(self) -> Any:
         """How much less is cropped after than before; None where there is no such parameter."""
         if self.op != "conv_transpose":
             return None
-        return 0 if self._by_pairs else alike([before - after for before, after in self.sides])
+        return 0 if self._by_pairs else self._said([run.skew for run, _, _ in self._pick])
 
     @property
     def _by_pairs(self) -> bool:
-        if self.op == "conv_transpose":
-            return min([before - after for before, after in self.sides]) < 0
-        return any(after != before for before, after in self.sides)
+        skews = [run.skew for run, _, _ in self._pick]
+        return min(skews) < 0 or (self.op != "conv_transpose" and max(skews) > 0)
 
     @property
     def ceil_mode(self) -> bool | None:
@@ -185,7 +187,10 @@ class Answer:
         if self._query.sources is not None:
             sizes: Sequence[Any] = self._query.sources
         else:
-            sizes = [self._inputs(axis) for axis in range(len(self._query.targets))]
+            by_axis: dict[int, Progression] = {}
+            for group, (run, _, _) in zip(self._query.groups, self._pick, strict=True):
+                by_axis |= zip(group, run.sources, strict=True)
+            sizes = [by_axis[axis] for axis in range(len(by_axis))]
         return tuple(sizes) if self.axes else sizes[0]
 
     @property
@@ -220,11 +225,6 @@ class Answer:
         first = self.smallest_source
         return first if first == self.largest_source else None
 
-    def _inputs(self, axis: int) -> Progression:
-        place = self._order[axis]
-        sources: tuple[Progression, ...] = self._pick[place][0].sources
-        return sources[self._query.groups[place].index(axis)]
-
     # Facts.
 
     @property
@@ -238,15 +238,13 @@ class Answer:
 
         A tuple of them; a tuple of one such tuple per axis where axes differ.
         """
-        counts: list[tuple[int, ...]] = []
-        for run, k, pairs in [self._pick[place] for place in self._order]:
-            if self.op != "conv_transpose":
-                counts.append((k,))
-            elif all(n == 1 for n, _ in pairs):
-                counts.append((1,))
-            else:
-                counts.append(tap_counts(k, run.s, run.d))
-        return alike(counts)
+        if self.op != "conv_transpose":
+            return self._said([(k,) for _, k, _ in self._pick])
+        counts = [
+            tap_counts(k, run.s, run.d) if any(n > 1 for n, _ in pairs) else (1,)
+            for run, k, pairs in self._pick
+        ]
+        return self._said(counts)
 
     @property
     def parameters(self) -> int:
@@ -256,7 +254,7 @@ class Answer:
         """
         if self.op in ("max_pool", "avg_pool", "pixel_shuffle"):
             return 0
-        return prod([k for _, k in self._by_axis])
+        return prod(self._by_axis([k for _, k, _ in self._pick]))
 
     def spelled(self, dialect: str) -> dict[str, Any] | None:
         """The keyword arguments of the one layer of a dialect with these numbers, or None.
@@ -274,14 +272,25 @@ class Answer:
                 f"unknown dialect {dialect!r}", rule="dialect", hint=f"Known are: {known}."
             )
         owner = DIALECTS[dialect]
+        mode = self._mode(owner)
+        return None if mode is None else self._in_mode(owner, mode, self._windows())
+
+    def _mode(self, owner: Dialect) -> Mode | None:
+        """The first mode in which a dialect writes it in one layer, or None."""
+        if self.op == "pixel_shuffle":  # its axes may differ: there is one factor for all
+            return next(iter(owner.modes[self.op]), None)
+        return next((mode for mode in owner.modes[self.op] if mode.bit & self._modes), None)
+
+    def _in_mode(self, owner: Dialect, mode: Mode, windows: tuple[Placed, ...]) -> dict[str, Any]:
         if self.op == "pixel_shuffle":
-            return {"upscale_factor": self.factor} if owner.modes[self.op] else None
-        windows = tuple([(k, run.s, run.d, *run.sides(k)) for run, k in self._by_axis])
-        for mode in owner.modes[self.op]:
-            if mode.bit & self._modes:
-                ceil_mode = {"ceil_mode": True} if self.ceil_mode else {}
-                return owner.spell(self.op, windows, mode) | ceil_mode
-        return None
+            return {"upscale_factor": self.factor}
+        ceil_mode = {"ceil_mode": True} if self.ceil_mode else {}
+        return owner.spell(self.op, windows, mode) | ceil_mode
+
+    def _windows(self) -> tuple[Placed, ...]:
+        """The window of each axis at the sizes of the question."""
+        windows = [(k, run.s, run.d, *run.sides(k)) for run, k, _ in self._pick]
+        return tuple(self._by_axis(windows))
 
     def code(self, dialect: str = "torch", channels: tuple[int, int] | None = None) -> str:
         """Lines to paste that make `layer` in a framework: they give this size and these values.
@@ -321,13 +330,10 @@ class Answer:
             Upsample,
         )
 
-        rules = [
-            run.rule or Explicit(*sides)
-            for (run, _), sides in zip(self._by_axis, self.sides, strict=True)
-        ]
+        rules = self._by_axis([run.rule or Explicit(*run.sides(k)) for run, k, _ in self._pick])
         window: dict[str, Any] = {"kernel_size": self.kernel_size, "axes": self.axes}
         if self.op != "pixel_shuffle":
-            window |= {"stride": self.stride, "padding": alike(list(rules))}
+            window |= {"stride": self.stride, "padding": alike(rules)}
         if self.op == "conv_transpose":
             return (ConvTranspose(**window, dilation=self.dilation),)
         if self.op == "conv":
@@ -363,20 +369,21 @@ class Answer:
 
     def to_record(self) -> dict[str, Any]:
         """All facts as a flat dict of plain numbers, text and lists; None where it has none."""
-        facts: dict[str, Any] = {"op": self.op}
-        for name in ("kernel_size", "stride", "padding", "output_padding", "dilation", "factor"):
-            facts[name] = _plain(getattr(self, name))
-        if self.ceil_mode is not None:
-            facts["ceil_mode"] = self.ceil_mode
-        facts |= {"source": _plain(self.source), "target": _plain(self.target)}
-        for name in ("holes", "aligned", "symmetric", "checkerboard", "overlap", "in_both"):
-            facts[name] = getattr(self, name)
-        facts |= {"shift": self.shift, "taps": _plain(self.taps), "parameters": self.parameters}
-        for name in DIALECTS:
-            spelled = self.spelled(name)
-            facts[name] = None if spelled is None else written(spelled)
-        kept = (*DIALECTS, "kernel_size", "stride", "padding", "output_padding", "dilation")
-        return {name: value for name, value in facts.items() if value is not None or name in kept}
+        return self._record(_Shared(self))
+
+    def _record(self, shared: _Shared) -> dict[str, Any]:
+        """The same, from what it shares with others."""
+        facts = shared.facts.copy()
+        for name in shared.lists:  # each record has lists of its own
+            facts[name] = facts[name].copy()
+        facts["kernel_size"] = _plain(self.kernel_size)
+        facts["padding"] = _plain(self.padding)
+        facts["taps"] = _plain(self.taps)
+        facts["parameters"] = self.parameters
+        windows = self._windows() if shared.modes else ()
+        for owner, mode in shared.modes:
+            facts[owner.name] = written(self._in_mode(owner, mode, windows))
+        return facts
 
     def _key(self) -> Any:
         return (self.layers, self.source, self.target)
@@ -389,6 +396,47 @@ class Answer:
 
     def __repr__(self) -> str:
         return f"<{self.source} -> {self.target}: {', '.join(map(repr, self.layers))}>"
+
+
+class _Shared:
+    """What answers share that differ in their kernels alone.
+
+    Attributes:
+        facts: all facts that do not depend on a kernel, and None at the places of the others.
+        lists: the names of those that are lists.
+        modes: the dialects that write the answers in one layer, and their modes.
+    """
+
+    __slots__ = ("facts", "lists", "modes")
+
+    def __init__(self, answer: Answer) -> None:
+        facts: dict[str, Any] = {
+            "op": answer.op,
+            "kernel_size": None,
+            "stride": _plain(answer.stride),
+            "padding": None,
+            "output_padding": _plain(answer.output_padding),
+            "dilation": _plain(answer.dilation),
+        }
+        if answer.factor is not None:
+            facts["factor"] = _plain(answer.factor)
+        if answer.ceil_mode is not None:
+            facts["ceil_mode"] = answer.ceil_mode
+        facts |= {
+            "source": _plain(answer.source),
+            "target": _plain(answer.target),
+            "holes": answer.holes,
+            "aligned": answer.aligned,
+            "symmetric": answer.symmetric,
+            "checkerboard": answer.checkerboard,
+            "overlap": answer.overlap,
+            "in_both": answer.in_both,
+            "shift": answer.shift,
+        }
+        self.facts = facts | dict.fromkeys(("taps", "parameters", *DIALECTS))
+        self.lists = [name for name, value in facts.items() if isinstance(value, list)]
+        modes = [(owner, answer._mode(owner)) for owner in DIALECTS.values()]
+        self.modes = [(owner, mode) for owner, mode in modes if mode is not None]
 
 
 def written(arguments: dict[str, Any]) -> str:
@@ -567,7 +615,16 @@ class Answers(Sequence[Answer]):
 
     def to_records(self) -> list[dict[str, Any]]:
         """All answers as flat dicts; see `Answer.to_record`."""
-        return [answer.to_record() for answer in self]
+        known: dict[tuple[Run, ...], _Shared] = {}
+        records = []
+        for pick in self._ranked:
+            answer = self._answer(pick)
+            runs = tuple([run for run, _, _ in pick])
+            shared = known.get(runs)
+            if shared is None:
+                shared = known[runs] = _Shared(answer)
+            records.append(answer._record(shared))
+        return records
 
     def families(self) -> tuple[Family, ...]:
         """The answers in closed form: every answer is in exactly one family.

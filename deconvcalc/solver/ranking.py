@@ -226,8 +226,8 @@ def _modes_of(whole: _Sum) -> tuple[int, int]:
 
 def one_layer(runs: list[Run]) -> tuple[int, int]:
     """The modes in which one layer writes all axes, and those that the question admits."""
-    whole = _NOTHING
-    for run in runs:
+    whole = _sum_of(runs[0])
+    for run in runs[1:]:
         whole = _plus(whole, _sum_of(run))
     return _modes_of(whole)
 
