@@ -14,6 +14,10 @@ from deconvcalc.values import LARGEST
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    _ParamType = click.ParamType[Any]
+else:
+    _ParamType = click.ParamType  # a class takes four times as long to make from a generic alias
+
 __all__ = [
     "BOUND",
     "CHANNELS",
@@ -30,12 +34,14 @@ __all__ = [
     "working",
 ]
 
-_NUMBER = re.compile(r"(\d{1,30})(?:(\*\*|e)(\d{1,3}))?", re.ASCII)
+# Patterns are compiled where they are used: most questions need none of them.
 
 
 def _number(text: str, fail: Callable[[str], Any]) -> int:
     """A number: 12, 10**12 or 1e12."""
-    found = _NUMBER.fullmatch(text.lower())
+    if text.isascii() and text.isdigit() and len(text) <= 18:
+        return int(text)
+    found = re.fullmatch(r"(\d{1,30})(?:(\*\*|e)(\d{1,3}))?", text.lower(), re.ASCII)
     if found is None:
         if re.fullmatch(r"-\s*\d+", text):
             fail(f"{text[:40]} is negative")
@@ -55,7 +61,12 @@ def _number(text: str, fail: Callable[[str], Any]) -> int:
     return number
 
 
-class SizeType(click.ParamType[Any]):
+def _split(text: str) -> list[str]:
+    """The axes of a size or a bound: what stands between x, X or ×."""
+    return text.replace("X", "x").replace("×", "x").split("x")
+
+
+class SizeType(_ParamType):
     """A spatial size: 28, 28x30 or 8x28x28."""
 
     name = "size"
@@ -70,7 +81,7 @@ class SizeType(click.ParamType[Any]):
         def fail(message: str) -> Any:
             self.fail(f"{value[:40]!r}: {message}. Write 28, 28x30 or 8x28x28.", param, ctx)
 
-        axes = re.split("[xX×]", value)
+        axes = _split(value)
         if len(axes) > 3:
             fail(f"{len(axes)} axes, and 1 to 3 are possible")
         sizes = tuple([_number(axis.strip(), fail) for axis in axes])
@@ -79,7 +90,7 @@ class SizeType(click.ParamType[Any]):
         return sizes if len(sizes) > 1 else sizes[0]
 
 
-class BoundType(click.ParamType[Any]):
+class BoundType(_ParamType):
     """What a parameter may be: 3, 2..5 (both included), 2,4, or 3x5 for one per axis."""
 
     name = "bound"
@@ -97,7 +108,7 @@ class BoundType(click.ParamType[Any]):
             ways = f"Write 3, 2..5, 2,4{words}, or 3x5 for one per axis"
             self.fail(f"{value[:40]!r}: {message}. {ways}.", param, ctx)
 
-        axes = [self._axis(axis.strip(), fail) for axis in re.split("[xX×]", value)]
+        axes = [self._axis(axis.strip(), fail) for axis in _split(value)]
         if len(axes) > 3:
             fail(f"{len(axes)} axes, and 1 to 3 are possible")
         return tuple(axes) if len(axes) > 1 else axes[0]
@@ -131,7 +142,7 @@ class BoundType(click.ParamType[Any]):
         return range(low, high + 1)
 
 
-class ChannelsType(click.ParamType[Any]):
+class ChannelsType(_ParamType):
     """Channels in and out: 64:32."""
 
     name = "in:out"
@@ -155,7 +166,7 @@ class ChannelsType(click.ParamType[Any]):
         return counts[0], counts[1]
 
 
-class CountType(click.ParamType[Any]):
+class CountType(_ParamType):
     """A whole number between two ends, in plain digits."""
 
     name = "number"
@@ -182,7 +193,7 @@ class CountType(click.ParamType[Any]):
         return number
 
 
-class CheckersType(click.ParamType[Any]):
+class CheckersType(_ParamType):
     """Names of checkers: torch,keras."""
 
     name = "names"
@@ -257,7 +268,7 @@ def exit_2(*, typed: bool = False) -> Iterator[None]:
         raise click.UsageError(_typed(str(error)) if typed else str(error)) from None
 
 
-_NAMES = re.compile(
+_NAMES = (
     r"\b(?:conv_transpose|resize_conv|pixel_shuffle|max_pool|avg_pool"
     r"|kernel_size|output_padding|ceil_mode)\b"
 )
@@ -265,7 +276,7 @@ _NAMES = re.compile(
 
 def _typed(text: str) -> str:
     """Names of operations and parameters as they are typed."""
-    return _NAMES.sub(lambda found: found[0].replace("_", "-"), text)
+    return re.sub(_NAMES, lambda found: found[0].replace("_", "-"), text)
 
 
 def wants_rich() -> bool:
