@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from deconvcalc.dialects.spec import Dialect, Mode, Placed, alike, keywords
+from deconvcalc.dialects.spec import Dialect, Mode, Placed, alike, columns, keywords
 from deconvcalc.formulas import effective_kernel
 
 __all__ = ["KERAS"]
@@ -16,20 +16,25 @@ __all__ = ["KERAS"]
 
 def _spell(op: str, windows: tuple[Placed, ...], mode: Mode) -> dict[str, Any]:
     """The keyword arguments of one layer. The strides of a pool are always written."""
-    kernel, stride, dilation, before, after = zip(*windows, strict=True)
+    kernel, stride, dilation, _, _ = columns(windows)
     pool = op in ("max_pool", "avg_pool")
     extra = None
     if op == "conv_transpose" and mode.extra:
-        spans = [effective_kernel(k, d) for k, d in zip(kernel, dilation, strict=True)]
-        kept = [ke - b - a - ke % 2 for ke, b, a in zip(spans, before, after, strict=True)]
-        extra = alike([-a for a in after] if mode.kind == "none" else kept)
+        extra = alike([_extra(mode, window) for window in windows])
     return keywords(
-        ("pool_size" if pool else "kernel_size", alike(kernel), None),
-        ("strides", alike(stride), None if pool else 1),
+        ("pool_size" if pool else "kernel_size", kernel, None),
+        ("strides", stride, None if pool else 1),
         ("padding", mode.text, "valid"),
         ("output_padding", extra, None),
-        ("dilation_rate", alike(dilation), 1),
+        ("dilation_rate", dilation, 1),
     )
+
+
+def _extra(mode: Mode, window: Placed) -> int:
+    """The output_padding of one axis."""
+    k, _, d, before, after = window
+    ke = effective_kernel(k, d)
+    return -after if mode.kind == "none" else ke - before - after - ke % 2
 
 
 _VALID = Mode("valid", "none", 4, text="valid")

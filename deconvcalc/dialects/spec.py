@@ -28,6 +28,7 @@ __all__ = [
     "Placed",
     "alike",
     "calls",
+    "columns",
     "keywords",
 ]
 
@@ -314,6 +315,14 @@ def alike(values: Sequence[Any]) -> Any:
     """One value where all axes have the same, else a tuple."""
     first = values[0]
     return first if values.count(first) == len(values) else tuple(values)
+
+
+def columns(windows: tuple[Placed, ...]) -> tuple[Any, ...]:
+    """The five numbers of the windows, each as one value where all axes have the same."""
+    first = windows[0]
+    if windows.count(first) == len(windows):
+        return first
+    return tuple([alike(column) for column in zip(*windows, strict=True)])
 
 
 def keywords(*given: tuple[str, Any, Any]) -> dict[str, Any]:

@@ -8,23 +8,23 @@ from __future__ import annotations
 
 from typing import Any
 
-from deconvcalc.dialects.spec import Dialect, Mode, Placed, alike, keywords
+from deconvcalc.dialects.spec import Dialect, Mode, Placed, alike, columns, keywords
 
 __all__ = ["TORCH"]
 
 
 def _spell(op: str, windows: tuple[Placed, ...], mode: Mode) -> dict[str, Any]:
     """The keyword arguments of one layer. The stride of a pool is always written."""
-    kernel, stride, dilation, before, after = zip(*windows, strict=True)
+    kernel, stride, dilation, before, _ = columns(windows)
     extra: Any = 0
     if op == "conv_transpose":
-        extra = alike([b - a for b, a in zip(before, after, strict=True)])
+        extra = alike([b - a for _, _, _, b, a in windows])
     return keywords(
-        ("kernel_size", alike(kernel), None),
-        ("stride", alike(stride), None if op in ("max_pool", "avg_pool") else 1),
-        ("padding", mode.text or alike(before), 0),
+        ("kernel_size", kernel, None),
+        ("stride", stride, None if op in ("max_pool", "avg_pool") else 1),
+        ("padding", mode.text or before, 0),
         ("output_padding", extra, 0),
-        ("dilation", alike(dilation), 1),
+        ("dilation", dilation, 1),
     )
 
 

@@ -450,10 +450,10 @@ def _quoted(value: Any) -> str:
 
 def _plain(value: Any) -> Any:
     """Tuples as lists, and a set of inputs as its only member, or as text: "27..28"."""
-    if isinstance(value, tuple):
-        return [_plain(item) for item in value]
     if value is None or isinstance(value, (int, str)):
         return value
+    if isinstance(value, tuple):
+        return [_plain(item) for item in value]
     inputs: Progression = value
     return inputs.start if inputs.start == inputs.stop else str(inputs)
 
