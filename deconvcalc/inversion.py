@@ -237,11 +237,13 @@ def _kind(layer_type: Any) -> type[Layer]:
     name = layer_type if isinstance(layer_type, str) else getattr(layer_type, "__name__", None)
     if not isinstance(name, str):
         raise TypeError(f"layer_type must be a layer class or its name, not {layer_type!r}")
-    every = [kind for kind in vars(layers).values() if isinstance(kind, type)]
+    every = [getattr(layers, name) for name in layers.__all__]
     per_axis = {
         kind.__name__: kind
         for kind in every
-        if issubclass(kind, Layer) and kind is not Layer and not kind.couples
+        if isinstance(kind, type)
+        and issubclass(kind, Layer)
+        and not (kind is Layer or kind.couples)
     }
     known = per_axis.get(name)
     if known is not None and layer_type in (known, name):

@@ -50,7 +50,7 @@ def test_a_public_name_loads_no_library(name: str) -> None:
 
 @pytest.mark.parametrize("form", ["table", "json", "csv", "markdown"])
 @pytest.mark.parametrize(
-    "sizes", [["7", "--from", "4"], ["9", "--from", "4", "-k", "3", "-s", "2"]]
+    "sizes", [["7", "--from", "4"], ["9", "--from", "4", "-k", "3", "-p", "1"]]
 )
 def test_solve_in_a_pipe_loads_no_library(sizes: list[str], form: str) -> None:
     found = loaded(COMMAND.format(arguments=["solve", *sizes, "--format", form]))
@@ -62,6 +62,12 @@ def test_solve_in_a_pipe_loads_no_library(sizes: list[str], form: str) -> None:
 def test_solve_makes_no_layer_for_a_table() -> None:
     found = loaded(COMMAND.format(arguments=["solve", "7", "--from", "4"]))
     assert not found & {"deconvcalc.layers", "deconvcalc.sizemap", "deconvcalc.derivation"}
+
+
+def test_a_reason_makes_one_kind_of_layer() -> None:
+    found = loaded(COMMAND.format(arguments=["solve", "9", "--from", "4", "-k", "3", "-p", "1"]))
+    assert "deconvcalc.layers.windows" in found
+    assert not found & {"deconvcalc.layers.resizing", "deconvcalc.layers.coupling"}
 
 
 @pytest.mark.parametrize("layer", ["nn.Conv2d(3, 8, 3)", "Conv2DTranspose(8, 3)", "Conv(3)"])

@@ -320,34 +320,30 @@ class Answer:
     @cached_property
     def layers(self) -> tuple[Layer, ...]:
         """The canonical layers, first to last, with their padding written out."""
-        from deconvcalc.layers import (
-            AvgPool,
-            Conv,
-            ConvTranspose,
-            Explicit,
-            MaxPool,
-            PixelShuffle,
-            Upsample,
-        )
+        from deconvcalc import layers
 
-        rules = self._by_axis([run.rule or Explicit(*run.sides(k)) for run, k, _ in self._pick])
-        window: dict[str, Any] = {"kernel_size": self.kernel_size, "axes": self.axes}
-        if self.op != "pixel_shuffle":
-            window |= {"stride": self.stride, "padding": alike(rules)}
-        if self.op == "conv_transpose":
-            return (ConvTranspose(**window, dilation=self.dilation),)
-        if self.op == "conv":
-            return (Conv(**window, dilation=self.dilation),)
-        if self.op == "max_pool":
-            return (MaxPool(**window, dilation=self.dilation, ceil_mode=bool(self.ceil_mode)),)
+        if self.op == "pixel_shuffle":
+            return (layers.PixelShuffle(self.factor, axes=self.axes),)
+        rules = [run.rule or layers.Explicit(*run.sides(k)) for run, k, _ in self._pick]
+        window: dict[str, Any] = {
+            "kernel_size": self.kernel_size,
+            "stride": self.stride,
+            "padding": self._said(rules),
+            "axes": self.axes,
+        }
         if self.op == "avg_pool":
             counted = bool(self._modes & BITS["torch"])
-            pool = AvgPool(**window, ceil_mode=bool(self.ceil_mode), count_include_pad=counted)
-            return (pool,)
-        if self.op == "resize_conv":
-            conv = Conv(**window, dilation=self.dilation)
-            return (Upsample(self.factor, axes=self.axes), conv)
-        return (PixelShuffle(self.factor, axes=self.axes),)
+            ceil_mode = bool(self.ceil_mode)
+            return (layers.AvgPool(**window, ceil_mode=ceil_mode, count_include_pad=counted),)
+        window["dilation"] = self.dilation
+        if self.op == "conv_transpose":
+            return (layers.ConvTranspose(**window),)
+        if self.op == "max_pool":
+            return (layers.MaxPool(**window, ceil_mode=bool(self.ceil_mode)),)
+        conv = layers.Conv(**window)
+        return (
+            (conv,) if self.op == "conv" else (layers.Upsample(self.factor, axes=self.axes), conv)
+        )
 
     @property
     def derivation(self) -> Derivation:
