@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import chain
 from typing import TYPE_CHECKING, Any
-
-from deconvcalc.render.writers import cell_text, csv_line, json_indented, json_line
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -128,21 +125,31 @@ def size_text(record: dict[str, Any], form: str) -> str:
     names = ["axis", "source", "target", "formula", "in_n", "dropped", "lossless", "same_output"]
     axes = [axis["layers"][0] | axis for axis in record["derivation"]]
     axes = axes or [{"source": record["input_size"], "target": record["output_size"]}]
-    rows = [[axis.get(name) for name in names] for axis in axes]
+    rows = [[_text(axis.get(name)) for name in names] for axis in axes]
     if form == "csv":
-        return "\n".join([csv_line(cells) for cells in (names, *rows)])
-    cells = [[cell_text(value) for value in row] for row in rows]
-    lines = [f"| {' | '.join(row)} |" for row in (names, ["---"] * len(names), *cells)]
+        import csv
+        from io import StringIO
+
+        buffer = StringIO()
+        csv.writer(buffer, lineterminator="\n").writerows([names, *rows])
+        return buffer.getvalue().rstrip("\n")
+    lines = [f"| {' | '.join(cells)} |" for cells in (names, ["---"] * len(names), *rows)]
     return "\n".join([f"**{record['layer']}**", "", *lines])
+
+
+def _text(value: Any) -> str:
+    return "" if value is None else str(_cell(value))
 
 
 def json_text(value: dict[str, Any]) -> str:
     """One document; a line for each answer, so that it can be read and compared."""
+    import json
+
     rows = value.get("answers")
     if not rows:
-        return json_indented(value)
-    head = json_indented(value | {"answers": []})
-    lines = ",\n".join(["    " + json_line(row) for row in rows])
+        return json.dumps(value, indent=2)
+    head = json.dumps(value | {"answers": []}, indent=2)
+    lines = ",\n".join(["    " + json.dumps(row) for row in rows])
     return head.replace('"answers": []', f'"answers": [\n{lines}\n  ]', 1)
 
 
@@ -150,14 +157,28 @@ def csv_lines(
     answers: Answers, limit: int | None = None, more: Sequence[dict[str, Any]] = ()
 ) -> Iterator[str]:
     """A line of names, and a line for each answer, with further fields from `more`."""
+    import csv
+    from io import StringIO
+
     records = _records(answers, limit, more)
-    names = dict.fromkeys(chain.from_iterable(records))
-    yield csv_line(names or ["op"])
+    names = list(dict.fromkeys([name for record in records for name in record]))
+    buffer = StringIO()
+    writer = csv.DictWriter(buffer, names or ["op"], lineterminator="\n")
+    writer.writeheader()
     for record in records:
-        taps = record.get("taps")
-        if taps and type(taps[0]) is int:  # those of all axes: there are no axes to tell apart
-            record["taps"] = [taps]
-        yield csv_line(map(record.get, names))
+        writer.writerow({name: _cell(value, name) for name, value in record.items()})
+    yield from buffer.getvalue().splitlines()
+
+
+def _cell(value: Any, name: str = "") -> Any:
+    """A cell of CSV: axes have an x between them, sides and counts of one axis a space."""
+    if isinstance(value, bool):
+        return str(value).lower()
+    if not isinstance(value, list):
+        return value
+    if any(isinstance(item, list) for item in value):
+        return "x".join([" ".join(map(str, item)) for item in value])
+    return (" " if name == "taps" else "x").join(map(str, value))
 
 
 def markdown(made: Sheet) -> str:
@@ -214,8 +235,17 @@ def checkers_text(found: Sequence[Status], form: str) -> str:
 
 def _csv(rows: Sequence[dict[str, Any]]) -> str:
     """Rows with the same names; what has parts of its own is written as JSON writes it."""
-    lines = [csv_line(rows[0])]
+    import csv
+    import json
+    from io import StringIO
+
+    buffer = StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(rows[0])
     for row in rows:
-        cells = [json_line(v) if isinstance(v, (dict, list)) else v for v in row.values()]
-        lines.append(csv_line(cells))
-    return "\n".join(lines)
+        cells = [
+            json.dumps(value) if isinstance(value, (dict, list, bool)) else value
+            for value in row.values()
+        ]
+        writer.writerow(cells)
+    return buffer.getvalue().rstrip("\n")
