@@ -14,17 +14,11 @@ from itertools import chain, compress, count, islice, pairwise
 from math import gcd, lcm
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from deconvcalc.errors import DeconvcalcError
-from deconvcalc.sizemap.exact import (
-    WORK_LIMIT,
-    Chain,
-    Shape,
-    UndecidedError,
-    chunks,
-    exact,
-    up_to,
-)
+from deconvcalc.errors import DeconvcalcError, UndecidedError
+from deconvcalc.sizemap.chains import Chain
+from deconvcalc.sizemap.exact import Shape, exact, up_to
 from deconvcalc.sizemap.floors import SizeMap, put
+from deconvcalc.sizemap.ranges import WORK_LIMIT, chunks
 from deconvcalc.values import Value, integer
 
 if TYPE_CHECKING:
@@ -217,11 +211,6 @@ def _least_period(modulus: int, marked: tuple[int, ...]) -> tuple[int, tuple[int
 
 _EMPTY = _Classes(1, ())
 _FULL = _EMPTY.flipped()
-
-
-def _every(modulus: int) -> _Classes:
-    """The multiples of a modulus."""
-    return _FULL if modulus == 1 else _Classes(modulus, [0])
 
 
 # Intersections of classes. The three helpers take classes that are not negated.
@@ -667,7 +656,7 @@ class Sizes(Value):
         n ≡ 0 (mod 4), n ≥ 4
         """
         step = progression.step
-        classes = _Classes(step, [progression.start % step])
+        classes = _FULL if step == 1 else _Classes(step, [progression.start % step])
         return cls._span(classes, progression.start, progression.stop)
 
     @classmethod
@@ -1209,12 +1198,11 @@ def accepted(size_map: ExactMap | SizeMap) -> Sizes:
     stair = one.stair()
     if stair:
         return Sizes._span(_FULL, stair[0], None)
-    shape = one.shape
-    if isinstance(one, Chain) and all(floor.modulus == 1 for floor in one.floors[1:]):
-        high = shape.start - 1 if shape.finite else None
-        known = Sizes._span(_every(one.floors[0].modulus), shape.low, high)
-        return known if one.horizon is None else known.up_to(one.horizon)
-    return _where(lambda sizes: one.values(sizes)[1], one, shape)
+    domain = one.domain if isinstance(one, Chain) else None
+    if domain is None:
+        return _where(lambda sizes: one.values(sizes)[1], one, one.shape)
+    known = Sizes.from_progression(domain)
+    return known if one.horizon is None else known.up_to(one.horizon)
 
 
 _SHORT = 1_024

@@ -15,7 +15,10 @@ import pytest
 import sympy
 
 import deconvcalc as dc
-from deconvcalc.sizemap.exact import WORK_LIMIT, UndecidedError, chain, exact
+from deconvcalc.errors import UndecidedError
+from deconvcalc.sizemap.chains import chain
+from deconvcalc.sizemap.exact import exact
+from deconvcalc.sizemap.ranges import WORK_LIMIT
 
 if TYPE_CHECKING:
     from collections.abc import Callable

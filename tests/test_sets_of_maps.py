@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 
 import deconvcalc as dc
 from deconvcalc import sets
-from deconvcalc.sizemap.exact import UndecidedError, chain, chunks
+from deconvcalc.errors import UndecidedError
+from deconvcalc.sizemap.chains import chain
+from deconvcalc.sizemap.ranges import chunks
 from tests.test_exact_maps import by_hand, floors
 
 N = 600

@@ -8,7 +8,7 @@ from deconvcalc.derivation.proof import Proof, Step, in_words
 from deconvcalc.derivation.ranges import lossless, sources
 from deconvcalc.errors import DeconvcalcError
 from deconvcalc.sizemap import Progression
-from deconvcalc.sizemap.exact import Chain, chain
+from deconvcalc.sizemap.chains import Chain, chain
 from deconvcalc.terms import letter
 
 if TYPE_CHECKING:
@@ -68,18 +68,7 @@ class AxisDerivation(Proof):
     @property
     def domain(self) -> Progression | None:
         """The inputs that the layers take; None where they are no single progression."""
-        if self.map is None:
-            return None
-        floors = self.map.floors
-        if any(floor.modulus > 1 for floor in floors[1:]):
-            return None
-        low, high = floors[0].low, floors[0].high
-        for place, floor in enumerate(floors[1:], 1):
-            start, stop = sources(floors[:place], floor.low, floor.high)
-            low = max(low, start)
-            high = stop if high is None else high if stop is None else min(high, stop)
-        low += -low % floors[0].modulus
-        return Progression(low, high, floors[0].modulus)
+        return None if self.map is None else self.map.domain
 
     @property
     def lossless(self) -> Sizes | None:

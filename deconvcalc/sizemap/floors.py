@@ -18,7 +18,7 @@ from deconvcalc.values import Value, integer
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["Progression", "SizeMap"]
+__all__ = ["Numbers", "Progression", "SizeMap", "reduced"]
 
 put = object.__setattr__
 
@@ -97,6 +97,29 @@ class Progression(Value):
         return f"{self.start}..{self.stop}{step}"
 
 
+Numbers = tuple[int, int, int, int, int | None, int]
+"""The slope, offset, divisor, low, high and modulus of a floor, in their reduced form."""
+
+
+def reduced(
+    slope: int, offset: int, divisor: int, low: int, high: int | None, modulus: int
+) -> Numbers:
+    """The numbers of a floor such that floors which agree on a whole ray have the same."""
+    if divisor > 1:
+        common = gcd(slope, divisor)
+        if common > 1:
+            slope, offset, divisor = slope // common, offset // common, divisor // common
+    if modulus > 1:
+        # floor((a*n + b)/c) keeps its value when b is floored to what divides a*n and c alike.
+        offset -= offset % gcd(modulus, divisor)
+        low += -low % modulus
+    if high is not None:
+        high -= high % modulus
+        if high < low:
+            low, high = 1, 0
+    return slope, offset, divisor, low, high, modulus
+
+
 class SizeMap(Value):
     """The map n -> floor((slope*n + offset) / divisor) on its domain.
 
@@ -136,18 +159,9 @@ class SizeMap(Value):
         if divisor < 1 or modulus < 1:
             name, value = ("divisor", divisor) if divisor < 1 else ("modulus", modulus)
             raise DeconvcalcError(f"{name} must be at least 1, not {value}", rule=name)
-        if divisor > 1:
-            common = gcd(slope, divisor)
-            if common > 1:
-                slope, offset, divisor = slope // common, offset // common, divisor // common
-        if modulus > 1:
-            # floor((a*n + b)/c) keeps its value when b is floored to what divides a*n and c alike.
-            offset -= offset % gcd(modulus, divisor)
-            low += -low % modulus
-        if high is not None:
-            high -= high % modulus
-            if high < low:
-                low, high = 1, 0
+        slope, offset, divisor, low, high, modulus = reduced(
+            slope, offset, divisor, low, high, modulus
+        )
         _put_slope(self, slope)
         _put_offset(self, offset)
         _put_divisor(self, divisor)

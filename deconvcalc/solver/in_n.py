@@ -20,8 +20,9 @@ from deconvcalc.formulas import Multiple, SameWindow, Spread, Window, effective_
 from deconvcalc.layers.stacks import compose
 from deconvcalc.sets import accepted
 from deconvcalc.sizemap import SizeMap
-from deconvcalc.sizemap.exact import WORK_LIMIT, ExactMap, chunks, exact
-from deconvcalc.sizemap.exact import chain as chain_of
+from deconvcalc.sizemap.chains import chain as chain_of
+from deconvcalc.sizemap.exact import ExactMap, exact
+from deconvcalc.sizemap.ranges import WORK_LIMIT, chunks
 from deconvcalc.solver.answers import MOST_LOOKED_AT, Answer, Answers
 from deconvcalc.solver.modes import admitted, written
 from deconvcalc.solver.query import Query, read_query

@@ -1,0 +1,178 @@
+"""Maps made of maps: multiples, sums, minima and maxima, and a map where another is at least 0."""
+
+from __future__ import annotations
+
+import operator
+from math import gcd, lcm
+from typing import TYPE_CHECKING
+
+from deconvcalc.sizemap.chains import Chain
+from deconvcalc.sizemap.exact import ExactMap, Shape
+from deconvcalc.sizemap.floors import SizeMap
+from deconvcalc.sizemap.ranges import chunks, roomy
+from deconvcalc.sizemap.text import put_in
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    import numpy as np
+
+__all__ = ["Combined", "Where", "affine"]
+
+
+class Scaled(ExactMap):
+    """floor((slope*f + offset) / divisor) of a map f, whatever the sign of its slope."""
+
+    __slots__ = ("divisor", "factor", "inner", "offset")
+
+    def __init__(self, inner: ExactMap, slope: int, offset: int, divisor: int) -> None:
+        self.inner, self.factor, self.offset, self.divisor = inner, slope, offset, divisor
+        self._made_of(inner)
+        self.rises = inner.rises and slope >= 0
+
+    def values(self, sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The values for an array of n, and where they are accepted."""
+        values, taken = self.inner.values(sizes)
+        values = roomy(values, self.factor, abs(self.offset) + self.divisor)
+        return (values * self.factor + self.offset) // self.divisor, taken
+
+    def bounds(self, low: int, high: int) -> tuple[int, int]:
+        """Bounds of all values at n from low to high, accepted or not."""
+        ends = [
+            (self.factor * end + self.offset) // self.divisor
+            for end in self.inner.bounds(low, high)
+        ]
+        return min(ends), max(ends)
+
+    def _make_shape(self) -> Shape:
+        shape = self.inner.shape
+        rise = self.factor * shape.rise
+        times = self.divisor // gcd(self.divisor, rise) if rise else 1
+        return Shape(
+            shape.low,
+            shape.start,
+            shape.period * times,
+            rise * times // self.divisor,
+            finite=shape.finite,
+        )
+
+    def _text(self) -> str:
+        floor, inner = SizeMap(self.factor, self.offset, self.divisor), self.inner._text()
+        return put_in(str(floor), inner) if self.factor else str(floor)
+
+
+def affine(inner: ExactMap, slope: int, offset: int, divisor: int) -> ExactMap:
+    """floor((slope*f + offset) / divisor), with what f ends in where both are one floor."""
+    if isinstance(inner, Scaled) and (inner.divisor == 1 or slope == 1):
+        offset = slope * inner.offset + offset * inner.divisor
+        slope, divisor = slope * inner.factor, inner.divisor * divisor
+        return affine(inner.inner, slope, offset, divisor)
+    if isinstance(inner, Chain):
+        made = inner.affine(slope, offset, divisor)
+        if made is not None:
+            return made
+    if (slope, offset, divisor) == (1, 0, 1):
+        return inner
+    return Scaled(inner, slope, offset, divisor)
+
+
+class Combined(ExactMap):
+    """The sum, the minimum or the maximum of two maps, where both accept."""
+
+    __slots__ = ("one", "other", "sign")
+
+    def __init__(self, sign: str, one: ExactMap, other: ExactMap) -> None:
+        self.sign, self.one, self.other = sign, one, other
+        self._made_of(one, other)
+
+    def values(self, sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The values for an array of n, and where they are accepted."""
+        import numpy as np
+
+        ones, here = self.one.values(sizes)
+        others, there = self.other.values(sizes)
+        work = {"+": np.add, "min": np.minimum, "max": np.maximum}[self.sign]
+        return work(roomy(ones, 2), roomy(others, 2)), here & there
+
+    def bounds(self, low: int, high: int) -> tuple[int, int]:
+        """Bounds of all values at n from low to high, accepted or not."""
+        known: dict[str, Callable[[int, int], int]] = {"+": operator.add, "min": min, "max": max}
+        work = known[self.sign]
+        least, most = zip(self.one.bounds(low, high), self.other.bounds(low, high), strict=True)
+        return work(*least), work(*most)
+
+    def _make_shape(self) -> Shape:
+        one, other = self.one.shape, self.other.shape
+        low, start = max(one.low, other.low), max(one.start, other.start)
+        if one.finite or other.finite:
+            ends = [shape.start for shape in (one, other) if shape.finite]
+            return Shape(low, min(ends), 1, 0, finite=True)
+        period = lcm(one.period, other.period)
+        rises = [shape.rise * (period // shape.period) for shape in (one, other)]
+        if self.sign == "+":
+            return Shape(low, start, period, sum(rises), finite=False)
+        ahead = rises[0] - rises[1]
+        if ahead:
+            least, most = _gap(self.one, self.other, start, start + period)
+            behind = -least if ahead > 0 else most
+            start += max(-(-behind // abs(ahead)), 0) * period
+        rise = min(rises) if self.sign == "min" else max(rises)
+        return Shape(low, start, period, rise, finite=False)
+
+    def _text(self) -> str:
+        if self.sign == "+":
+            return f"{self.one._text()} + {self.other._text()}".replace("+ -", "- ")
+        return f"{self.sign}({self.one._text()}, {self.other._text()})"
+
+
+class Where(ExactMap):
+    """A map where another one is at least 0."""
+
+    __slots__ = ("inner", "slack")
+
+    def __init__(self, inner: ExactMap, slack: ExactMap) -> None:
+        self.inner, self.slack = inner, slack
+        self._made_of(inner, slack)
+        self.rises = inner.rises
+
+    def values(self, sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The values for an array of n, and where they are accepted."""
+        values, here = self.inner.values(sizes)
+        slacks, there = self.slack.values(sizes)
+        return values, here & there & (slacks >= 0).astype(bool)
+
+    def bounds(self, low: int, high: int) -> tuple[int, int]:
+        """Bounds of all values at n from low to high, accepted or not."""
+        return self.inner.bounds(low, high)
+
+    def _make_shape(self) -> Shape:
+        one, slack = self.inner.shape, self.slack.shape
+        low, start = max(one.low, slack.low), max(one.start, slack.start)
+        if one.finite or slack.finite:
+            ends = [shape.start for shape in (one, slack) if shape.finite]
+            return Shape(low, min(ends), 1, 0, finite=True)
+        if slack.rise:
+            least, most = self.slack.window()
+            behind = -least if slack.rise > 0 else most + 1
+            turns = max(-(-behind // abs(slack.rise)), 0)
+            start = max(start, slack.start + turns * slack.period)
+            if slack.rise < 0:  # from here on it is below 0
+                return Shape(low, slack.start + turns * slack.period, 1, 0, finite=True)
+        period = lcm(one.period, slack.period)
+        return Shape(low, start, period, one.rise * (period // one.period), finite=False)
+
+    def _text(self) -> str:
+        return self.inner._text()
+
+
+def _gap(one: ExactMap, other: ExactMap, low: int, end: int) -> tuple[int, int]:
+    """The least and the greatest difference of two maps on a range, where both accept."""
+    least, most = 0, 0
+    for sizes in chunks(low, end, all_of_them=True):
+        ones, here = one.values(sizes)
+        others, there = other.values(sizes)
+        both = here & there
+        if both.any():
+            gap = ones[both] - others[both]
+            least, most = min(least, int(gap.min())), max(most, int(gap.max()))
+    return least, most
