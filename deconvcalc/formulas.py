@@ -73,7 +73,7 @@ class Formula(Value):
         result = self.size(identity)
         for _, slack in self.slacks(identity):
             result = result.where(slack)
-        return result.where(0, self.modulus)
+        return result.where(0, self.modulus) if self.modulus > 1 else result
 
     def traced(self, n: Term) -> Term:
         """The size as a term in the field's letters, each of which has its value."""

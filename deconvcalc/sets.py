@@ -10,16 +10,16 @@ from __future__ import annotations
 import operator
 from bisect import bisect_left, bisect_right
 from functools import reduce
-from itertools import chain, compress, count, islice, pairwise
+from itertools import compress, count, islice, pairwise
 from math import gcd, lcm
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from deconvcalc.errors import DeconvcalcError, UndecidedError
 from deconvcalc.sizemap.chains import Chain
 from deconvcalc.sizemap.exact import Shape, exact, up_to
-from deconvcalc.sizemap.floors import SizeMap, put
+from deconvcalc.sizemap.floors import SizeMap
 from deconvcalc.sizemap.ranges import WORK_LIMIT, chunks
-from deconvcalc.values import Value, integer
+from deconvcalc.values import Value, integer, setters
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -74,17 +74,43 @@ class _Classes(Value):
             negated = not negated
         if len(found) > MOST_CLASSES:
             raise _too_many_classes(len(found))
-        modulus, found = _least_period(modulus, found)
-        put(self, "modulus", modulus)
-        put(self, "marked", found)
-        put(self, "negated", negated)
+        self._put(*_least_period(modulus, found), negated)
+
+    def _put(self, modulus: int, marked: tuple[int, ...], negated: bool) -> None:
+        _put_modulus(self, modulus)
+        _put_marked(self, marked)
+        _put_negated(self, negated)
+
+    @classmethod
+    def arc(cls, modulus: int, first: int, held: int, step: int = 1) -> _Classes:
+        """The residues first*step, (first + 1)*step ... modulo the modulus, `held` of them.
+
+        The step has no factor in common with the modulus, so that no smaller one will do.
+
+        Raises:
+            LimitError: there are too many of them, and of the others.
+        """
+        if held <= 0:
+            return _EMPTY
+        if held >= modulus:
+            return _FULL
+        negated = 2 * held > modulus
+        if negated:
+            first, held = first + held, modulus - held
+        if held > MOST_CLASSES:
+            raise _too_many_classes(held)
+        made = cls.__new__(cls)
+        residues = [n * step % modulus for n in range(first, first + held)]
+        residues.sort()
+        made._put(modulus, tuple(residues), negated)
+        return made
 
     def flipped(self) -> _Classes:
         """All other integers."""
         if 2 * len(self.marked) == self.modulus:
             return _Classes(self.modulus, self.marked, not self.negated)
         other = _Classes.__new__(_Classes)
-        other._set(modulus=self.modulus, marked=self.marked, negated=not self.negated)
+        other._put(self.modulus, self.marked, not self.negated)
         return other
 
     def __bool__(self) -> bool:
@@ -178,6 +204,9 @@ class _Classes(Value):
         return tuple([r for r in range(self.modulus) if r not in marked])
 
 
+_put_modulus, _put_marked, _put_negated = setters(_Classes)
+
+
 def _too_many_classes(count: int) -> LimitError:
     return LimitError(
         f"the set has {count} residue classes, more than the work limit of {MOST_CLASSES}",
@@ -217,11 +246,10 @@ _FULL = _EMPTY.flipped()
 
 
 def _both(one: _Classes, two: _Classes) -> _Classes:
-    if one.modulus == two.modulus == 1:
-        return one if one.negated and two.negated else _EMPTY
-    if one.modulus == 1 or two.modulus == 1:  # everything, or nothing
-        whole, other = (one, two) if one.modulus == 1 else (two, one)
-        return other if whole else _EMPTY
+    if one.modulus == 1:  # everything, or nothing
+        return two if one.negated else _EMPTY
+    if two.modulus == 1:
+        return one if two.negated else _EMPTY
     if one.negated and two.negated:
         return _either(one.flipped(), two.flipped()).flipped()
     if one.negated:
@@ -234,8 +262,8 @@ def _common(one: _Classes, two: _Classes) -> _Classes:
     if one.modulus % two.modulus:
         one, two = two, one
     if one.modulus % two.modulus == 0:
-        inside = set(two.marked)
-        kept = [r for r in one.marked if r % two.modulus in inside]
+        modulus, inside = two.modulus, set(two.marked)
+        kept = [r for r in one.marked if r % modulus in inside]
         if len(kept) == len(one.marked):
             return one
         if len(kept) == len(two.marked) and one.modulus == two.modulus:
@@ -568,16 +596,16 @@ class Sizes(Value):
     @classmethod
     def _span(cls, classes: _Classes, low: int, high: int | None) -> Sizes:
         """The members of some classes from low to high."""
-        low = max(low, 1)
         if high is None:
             # Nothing is before it; it may begin right after the last one that it leaves out.
             last = classes.previous(low - 1) if low > 1 else None
             made = cls.__new__(cls)
-            put(made, "_head", ())
-            put(made, "start", max(last or 0, 0) + 1)
-            put(made, "_tail", classes)
-            put(made, "horizon", None)
+            _put_head(made, ())
+            _put_start(made, last + 1 if last is not None and last > 0 else 1)
+            _put_tail(made, classes)
+            _put_horizon(made, None)
             return made
+        low = max(low, 1)
         end = max(high, low - 1) + 1
         return cls._made(_joined([(1, _EMPTY), (low, classes), (end, _EMPTY)]))
 
@@ -824,9 +852,10 @@ class Sizes(Value):
             return NotImplemented
         if not (self._head or other._head) and self.horizon is other.horizon is None:
             tail, start = _both(self._tail, other._tail), max(self.start, other.start)
-            for one in (self, other):
-                if tail is one._tail and start == one.start:
-                    return one
+            if tail is self._tail and start == self.start:
+                return self
+            if tail is other._tail and start == other.start:
+                return other
             return self._span(tail, start, None)
         return self._made(_meet(self._steps(), other._steps()), self._both_known(other))
 
@@ -972,6 +1001,9 @@ class Sizes(Value):
             return f'{name} = torch.export.Dim("{name}", {ends})'
         tail = f" - {-offset}" if offset else ""
         return f'{name} = {step} * torch.export.Dim("_{name}", {ends}){tail}'
+
+
+_put_head, _put_start, _put_tail, _put_horizon = setters(Sizes)
 
 
 def _nearer(one: int | None, other: int | None) -> int | None:
@@ -1228,15 +1260,8 @@ def _by_remainder(one: Stair, other: Stair, equal: bool) -> Sizes | None:
         first = max((steps + (rest > 0)) * step - shift, 0)
     if equal or not swapped:  # the floor is at most (c - d)/B
         end = min((steps + 1) * step - shift, divisor)
-    places: Iterable[int] = range(first, end)
-    held = max(end - first, 0)
-    negated = 2 * held > divisor
-    if negated:
-        held, places = divisor - held, chain(range(first), range(end, divisor))
-    if held > MOST_CLASSES:
-        raise _too_many_classes(held)
-    inverse = pow(slope, -1, divisor)
-    classes = _Classes(divisor, [(r - offset) * inverse % divisor for r in places], negated)
+    inverse = 1 if slope == 1 else pow(slope, -1, divisor)
+    classes = _Classes.arc(divisor, first - offset, end - first, inverse)
     return Sizes._span(classes, max(low, its_low), None)
 
 

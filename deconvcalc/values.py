@@ -9,7 +9,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Self
 
-__all__ = ["LARGEST", "MOST_AXES", "Value", "field_name", "integer", "restored", "spatial"]
+__all__ = [
+    "LARGEST",
+    "MOST_AXES",
+    "Value",
+    "field_name",
+    "integer",
+    "restored",
+    "setters",
+    "spatial",
+]
 
 LARGEST = 10**18
 """Sizes and parameters of a question go up to this."""
@@ -71,6 +80,14 @@ class Value:
 
     def __deepcopy__(self, memo: Any) -> Self:
         return self
+
+
+def setters(kind: type[Value]) -> list[Callable[[Any, Any], None]]:
+    """What sets each field of a value: twice as fast as `_set`, which looks them up by name.
+
+    Only for values that are made by the thousand.
+    """
+    return [vars(kind)[name].__set__ for name in kind._fields]
 
 
 def restored(kind: type[V], values: tuple[Any, ...]) -> V:

@@ -360,8 +360,11 @@ class Layer(Value):
         >>> print(ConvTranspose(6, stride=2).size_map())
         2*n + 4
         """
-        formulas = self._formulas
-        return _map(formulas[0]) if len(formulas) == 1 else tuple([_map(one) for one in formulas])
+        if len(self._formulas) > 1:
+            return tuple([_map(formula) for formula in self._formulas])
+        formula = self._formulas[0]
+        kind: Any = type(formula)
+        return _map_of(kind, kind._all_fields(formula))
 
     def at(self, size: Any) -> Self:
         """The layer with its rules made explicit for one size. A layer without rules is itself.

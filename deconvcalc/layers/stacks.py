@@ -5,13 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from deconvcalc.errors import DeconvcalcError, LayerError
+from deconvcalc.layers.base import Layer
 from deconvcalc.sizemap import SizeMap
 from deconvcalc.sizemap.exact import ExactMap, exact
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from deconvcalc.layers.base import Layer
+    from deconvcalc.sizemap.floors import Numbers
+
 
 __all__ = ["compose"]
 
@@ -39,13 +41,15 @@ def compose(layers: Iterable[Layer | ExactMap | SizeMap]) -> Any:
     """
     if not hasattr(layers, "__iter__"):
         raise TypeError(f"layers come in a list, such as dc.compose([layer]); not as {layers!r}")
-    maps = [
-        layer if isinstance(layer, (ExactMap, SizeMap)) else _maps_of(layer) for layer in layers
-    ]
+    maps = [_maps_of(layer) for layer in layers]
     if not maps:
         raise LayerError("there are no layers to put one after the other", rule="layers")
-    if tuple not in map(type, maps):
-        return _in_turn(maps)
+    made = _in_turn(maps)
+    return _by_axis(maps) if made is None else made
+
+
+def _by_axis(maps: list[Any]) -> tuple[ExactMap | None, ...]:
+    """The maps of each axis, one after the other."""
     counts = {len(one) for one in maps if isinstance(one, tuple)}
     if len(counts) > 1:
         raise LayerError(
@@ -61,9 +65,11 @@ def compose(layers: Iterable[Layer | ExactMap | SizeMap]) -> Any:
     )
 
 
-def _maps_of(layer: Layer) -> Any:
+def _maps_of(layer: Layer | ExactMap | SizeMap) -> Any:
     """The exact map of a layer: of one floor where it is one; a tuple where the axes differ."""
-    if not hasattr(layer, "size_map"):
+    if not isinstance(layer, Layer):
+        if isinstance(layer, (ExactMap, SizeMap)):
+            return layer
         raise TypeError(f"{layer!r} is no layer and no map")
     try:
         return layer.size_map()
@@ -74,17 +80,19 @@ def _maps_of(layer: Layer) -> Any:
     return maps[0] if len(maps) == 1 else maps
 
 
-def _in_turn(maps: list[SizeMap | ExactMap]) -> ExactMap:
-    """Maps one after the other, those of one floor together."""
+def _in_turn(maps: list[Any]) -> ExactMap | None:
+    """Maps one after the other, those of one floor together; None where one is of several axes."""
     made: ExactMap = _START
-    floors: list[SizeMap] = []
+    floors: list[Numbers] = []
     for one in maps:
         if isinstance(one, SizeMap):
-            floors.append(one)
-            continue
-        if floors:
-            made, floors = made.then_floors(floors), []
-        made = one if made is _START else made.then(one)
+            floors.append(one.numbers)
+        elif isinstance(one, ExactMap):
+            if floors:
+                made, floors = made.then_floors(floors), []
+            made = one if made is _START else made.then(one)
+        else:
+            return None
     return made.then_floors(floors) if floors else made
 
 

@@ -30,8 +30,6 @@ Link: TypeAlias = "tuple[Link | None, Numbers]"
 
 IDENTITY: Numbers = (1, 0, 1, 1, None, 1)
 
-_numbers = SizeMap._all_fields
-
 
 class Chain(ExactMap):
     """Maps of one floor, one after the other. None of them falls. Make one with `chain`."""
@@ -68,15 +66,15 @@ class Chain(ExactMap):
     def then(self, other: ExactMap | SizeMap) -> ExactMap:
         """First this map, then another; two chains are one."""
         if isinstance(other, SizeMap):
-            return _longer(self, [_numbers(other)], self.horizon)
+            return _longer(self, [other.numbers], self.horizon)
         if isinstance(other, Chain):
             horizon = self.horizon if other.horizon is None else self.known_to(other.horizon)
             return _longer(self, other.numbers(), horizon)
         return super().then(other)
 
-    def then_floors(self, floors: list[SizeMap]) -> ExactMap:
-        """First this map, then others of one floor."""
-        return _longer(self, map(_numbers, floors), self.horizon)
+    def then_floors(self, floors: list[Numbers]) -> ExactMap:
+        """First this map, then floors, by their numbers."""
+        return _longer(self, floors, self.horizon)
 
     def affine(self, slope: int, offset: int, divisor: int) -> Chain | None:
         """floor((slope*f + offset) / divisor), where that ends in one floor as f does."""
@@ -260,7 +258,7 @@ def chain(floors: Iterable[SizeMap], horizon: int | None = None) -> Chain:
     Raises:
         DeconvcalcError: one of them falls.
     """
-    return _longer(_START, map(_numbers, floors), horizon)
+    return _longer(_START, [floor.numbers for floor in floors], horizon)
 
 
 _START = Chain(None, IDENTITY)

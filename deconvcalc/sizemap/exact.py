@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 from deconvcalc.algebra import is_array
 from deconvcalc.errors import DeconvcalcError, SizeError, UndecidedError
 from deconvcalc.sizemap.arrays import narrow, refuse_some, whole_array
-from deconvcalc.sizemap.floors import SizeMap, put
+from deconvcalc.sizemap.floors import Numbers, SizeMap, put
 from deconvcalc.sizemap.ranges import SAFE, chunks
 from deconvcalc.values import Value, integer
 
@@ -210,11 +210,9 @@ class ExactMap:
             made = one_more(made, stage)
         return made
 
-    def then_floors(self, floors: list[SizeMap]) -> ExactMap:
-        """First this map, then others of one floor."""
-        from deconvcalc.sizemap.chains import chain
-
-        return self.then(chain(floors))
+    def then_floors(self, floors: list[Numbers]) -> ExactMap:
+        """First this map, then floors, by their numbers."""
+        return self.then(exact(SizeMap()).then_floors(floors))
 
     def scaled(self, scale: float) -> ExactMap:
         """floor(f * scale), the product rounded to float64 before the floor, as PyTorch does it.

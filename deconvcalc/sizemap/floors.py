@@ -16,7 +16,7 @@ from deconvcalc.sizemap.arrays import exact_array, narrow, refuse_some, whole_ar
 from deconvcalc.values import Value, integer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 __all__ = ["Numbers", "Progression", "SizeMap", "reduced"]
 
@@ -138,14 +138,9 @@ class SizeMap(Value):
     floor((n + 1)/2) | 14 27..28
     """
 
-    __slots__ = ("divisor", "high", "low", "modulus", "offset", "slope")
+    __slots__ = ("numbers",)
     _fields = ("slope", "offset", "divisor", "low", "high", "modulus")
-    slope: int
-    offset: int
-    divisor: int
-    low: int
-    high: int | None
-    modulus: int
+    numbers: Numbers
 
     def __init__(
         self,
@@ -159,15 +154,43 @@ class SizeMap(Value):
         if divisor < 1 or modulus < 1:
             name, value = ("divisor", divisor) if divisor < 1 else ("modulus", modulus)
             raise DeconvcalcError(f"{name} must be at least 1, not {value}", rule=name)
-        slope, offset, divisor, low, high, modulus = reduced(
-            slope, offset, divisor, low, high, modulus
-        )
-        _put_slope(self, slope)
-        _put_offset(self, offset)
-        _put_divisor(self, divisor)
-        _put_low(self, low)
-        _put_high(self, high)
-        _put_modulus(self, modulus)
+        _put_numbers(self, reduced(slope, offset, divisor, low, high, modulus))
+
+    def _values(self) -> Numbers:
+        return self.numbers
+
+    def __reduce__(self) -> Any:
+        return SizeMap, self.numbers
+
+    @property
+    def slope(self) -> int:
+        """The factor of n."""
+        return self.numbers[0]
+
+    @property
+    def offset(self) -> int:
+        """What is added."""
+        return self.numbers[1]
+
+    @property
+    def divisor(self) -> int:
+        """What the sum is divided by, at least 1."""
+        return self.numbers[2]
+
+    @property
+    def low(self) -> int:
+        """The least n of the domain, which may be empty."""
+        return self.numbers[3]
+
+    @property
+    def high(self) -> int | None:
+        """The greatest n of the domain, or None."""
+        return self.numbers[4]
+
+    @property
+    def modulus(self) -> int:
+        """Every n of the domain is a multiple of it."""
+        return self.numbers[5]
 
     @classmethod
     def identity(cls) -> SizeMap:
@@ -189,7 +212,7 @@ class SizeMap(Value):
         if is_array(n) and integer(n) is None:
             sizes = whole_array(n)
             refuse_some(self, sizes, ~self._mask(sizes), f"the size is one of {self.domain}")
-            exact = exact_array(sizes, list(self._values()))
+            exact = exact_array(sizes, list(self.numbers))
             return narrow(self, sizes, (self.slope * exact + self.offset) // self.divisor)
         number = _number(n)
         if number not in self.domain:
@@ -212,7 +235,7 @@ class SizeMap(Value):
         return _number(n) in self.domain
 
     def _mask(self, sizes: Any) -> Any:
-        exact = exact_array(sizes, list(self._values()))
+        exact = exact_array(sizes, list(self.numbers))
         mask = (exact >= self.low) & (exact % self.modulus == 0)
         if self.high is not None:
             mask = mask & (exact <= self.high)
@@ -245,28 +268,34 @@ class SizeMap(Value):
 
     def where(self, slack: SizeMap | int, modulus: int = 1) -> SizeMap:
         """This map where `slack` is at least 0 and `modulus` divides n, in its domain."""
-        low, high = self.low, self.high
+        _, _, _, low, high, own = self.numbers
         if not isinstance(slack, SizeMap):
             slack = SizeMap(0, _number(slack))
-        if slack.slope > 0:
-            low = max(low, -(slack.offset // slack.slope))
-        elif slack.slope < 0:
-            limit = slack.offset // -slack.slope
+        slope, offset, divisor = slack.numbers[:3]
+        if slope > 0:
+            low = max(low, -(offset // slope))
+        elif slope < 0:
+            limit = offset // -slope
             high = limit if high is None else min(high, limit)
-        elif slack.offset // slack.divisor < 0:
+        elif offset // divisor < 0:
             low, high = 1, 0
-        modulus = self.modulus * modulus // gcd(self.modulus, modulus)
-        return SizeMap(self.slope, self.offset, self.divisor, low, high, modulus)
+        modulus = own * modulus // gcd(own, modulus)
+        if (low, high, modulus) == self.numbers[3:]:
+            return self
+        return _floor(reduced(*self.numbers[:3], low, high, modulus))
 
     # The algebra that formulas use. Only what stays one floor is possible.
 
     def _with(self, slope: int, offset: int, divisor: int) -> SizeMap:
-        return SizeMap(slope, offset, divisor, self.low, self.high, self.modulus)
+        _, _, _, low, high, modulus = self.numbers
+        return _floor(reduced(slope, offset, divisor, low, high, modulus))
 
     def __add__(self, term: int) -> SizeMap:
-        return self._with(
-            self.slope, self.offset + self._term(term, "+") * self.divisor, self.divisor
-        )
+        number = self._term(term, "+")
+        if number == 0:
+            return self
+        slope, offset, divisor, low, high, modulus = self.numbers
+        return _floor((slope, offset + number * divisor, divisor, low, high, modulus))
 
     __radd__ = __add__
 
@@ -275,24 +304,32 @@ class SizeMap(Value):
 
     def __neg__(self) -> SizeMap:
         # -floor(x/c) = floor((c - 1 - x)/c) for an integer x
-        return self._with(-self.slope, self.divisor - 1 - self.offset, self.divisor)
+        slope, offset, divisor = self.numbers[:3]
+        return self._with(-slope, divisor - 1 - offset, divisor)
 
     def __rsub__(self, term: int) -> SizeMap:
         return -self + term
 
     def __mul__(self, factor: int) -> SizeMap:
         number = self._term(factor, "*")
-        if self.divisor != 1 and number:
+        slope, offset, divisor = self.numbers[:3]
+        if divisor != 1 and number:
             raise DeconvcalcError(f"({self}) * {factor} is no single floor", rule="size_map")
-        return self._with(self.slope * number, self.offset * number, 1)
+        return self._with(slope * number, offset * number, 1)
 
     __rmul__ = __mul__
 
     def __floordiv__(self, divisor: int) -> SizeMap:
-        return self._with(self.slope, self.offset, self.divisor * self._term(divisor, "//"))
+        slope, offset, own = self.numbers[:3]
+        number = self._term(divisor, "//")
+        if number < 1:
+            raise DeconvcalcError(f"divisor must be at least 1, not {own * number}", rule="divisor")
+        return self._with(slope, offset, own * number)
 
     def _term(self, value: Any, sign: str) -> int:
         """The other side of an operation, which must be an int."""
+        if type(value) is int:
+            return value
         number = integer(value)
         if number is None:
             raise DeconvcalcError(f"({self}) {sign} ({value}) is no single floor", rule="size_map")
@@ -318,10 +355,14 @@ class SizeMap(Value):
         return f"floor({inside}/{self.divisor}){tail}"
 
 
-# Twice as fast as `put`, which looks each of them up: no other value is made so often.
-_put_slope, _put_offset, _put_divisor, _put_low, _put_high, _put_modulus = [
-    vars(SizeMap)[name].__set__ for name in SizeMap._fields
-]
+_put_numbers: Callable[[SizeMap, Numbers], None] = vars(SizeMap)["numbers"].__set__
+
+
+def _floor(numbers: Numbers) -> SizeMap:
+    """The map with these numbers, which are reduced and need no look."""
+    made = SizeMap.__new__(SizeMap)
+    _put_numbers(made, numbers)
+    return made
 
 
 def _number(value: Any) -> int:
