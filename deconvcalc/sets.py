@@ -1272,6 +1272,8 @@ def _compared(one: ExactMap, other: ExactMap, holds: Callable[[Any, Any], Any]) 
         found = _by_remainder(stair, its_stair, holds is operator.eq)
         if found is not None:
             return found
+    if one == other:
+        return accepted(one)
     if isinstance(one, Chain) and isinstance(other, Chain) and one.horizon is other.horizon is None:
         mine, its = one.shape, other.shape
         period = lcm(mine.period, its.period)

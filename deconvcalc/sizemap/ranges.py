@@ -19,6 +19,9 @@ WORK_LIMIT = 2**22
 CHUNK = 2**16
 """How many n are looked at together."""
 
+FIRST = 2**10
+"""So many where one of the first may decide: a chain may have thousands of floors."""
+
 SAFE = 2**62
 """Numbers below it are far enough from the end of int64."""
 
@@ -37,18 +40,25 @@ def chunks(low: int, end: int, *, all_of_them: bool = False) -> Iterator[np.ndar
     import numpy as np
 
     most = WORK_LIMIT if end - low <= WORK_LIMIT or not all_of_them else 0
-    for begun in range(low, end, CHUNK):
+    begun, many = low, CHUNK if all_of_them else FIRST
+    while begun < end:
         if begun - low >= most:
             raise UndecidedError(
-                f"a decision needs n from {low} to {end}: more than {WORK_LIMIT:,}",
+                f"a decision needs n from {_said(low)} to {_said(end)}: more than {WORK_LIMIT:,}",
                 rule="work limit",
                 hint="Ask about fewer sizes, or about a part of the layers.",
             )
-        stop = min(begun + CHUNK, end)
+        stop = min(begun + many, end)
         if stop < SAFE:
             yield np.arange(begun, stop, dtype=np.int64)
         else:
             yield np.array(range(begun, stop), dtype=object)
+        begun, many = stop, min(2 * many, CHUNK)
+
+
+def _said(number: int) -> str:
+    """A number, which may be too long to print."""
+    return str(number) if number < 10**30 else f"about 2**{number.bit_length() - 1}"
 
 
 def roomy(values: np.ndarray, factor: int, more: int = 0) -> np.ndarray:
