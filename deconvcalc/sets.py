@@ -100,9 +100,13 @@ class _Classes(Value):
         if held > MOST_CLASSES:
             raise _too_many_classes(held)
         made = cls.__new__(cls)
-        residues = [n * step % modulus for n in range(first, first + held)]
-        residues.sort()
-        made._put(modulus, tuple(residues), negated)
+        if step == 1:
+            first %= modulus
+            over = max(first + held - modulus, 0)
+            marked = (*range(over), *range(first, first + held - over))
+        else:
+            marked = tuple(sorted([n * step % modulus for n in range(first, first + held)]))
+        made._put(modulus, marked, negated)
         return made
 
     def flipped(self) -> _Classes:

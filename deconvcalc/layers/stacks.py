@@ -41,11 +41,11 @@ def compose(layers: Iterable[Layer | ExactMap | SizeMap]) -> Any:
     """
     if not hasattr(layers, "__iter__"):
         raise TypeError(f"layers come in a list, such as dc.compose([layer]); not as {layers!r}")
-    maps = [_maps_of(layer) for layer in layers]
-    if not maps:
+    listed = list(layers)
+    if not listed:
         raise LayerError("there are no layers to put one after the other", rule="layers")
-    made = _in_turn(maps)
-    return _by_axis(maps) if made is None else made
+    made = _in_turn(listed)
+    return _by_axis([_maps_of(layer) for layer in listed]) if made is None else made
 
 
 def _by_axis(maps: list[Any]) -> tuple[ExactMap | None, ...]:
@@ -80,11 +80,12 @@ def _maps_of(layer: Layer | ExactMap | SizeMap) -> Any:
     return maps[0] if len(maps) == 1 else maps
 
 
-def _in_turn(maps: list[Any]) -> ExactMap | None:
-    """Maps one after the other, those of one floor together; None where one is of several axes."""
+def _in_turn(layers: list[Any]) -> ExactMap | None:
+    """The map of layers of one axis, those of one floor together; None where one has several."""
     made: ExactMap = _START
     floors: list[Numbers] = []
-    for one in maps:
+    for layer in layers:
+        one = layer if isinstance(layer, ExactMap) else _maps_of(layer)
         if isinstance(one, SizeMap):
             floors.append(one.numbers)
         elif isinstance(one, ExactMap):
