@@ -280,6 +280,15 @@ def test_stairs_that_do_not_fit_are_left_to_others(other: Stair) -> None:
     assert sets._by_remainder(other, one, False) is None
 
 
+@given(st.integers(1, 40), st.integers(-90, 90), st.integers(-3, 45), st.integers(0, 50))
+def test_an_arc_of_residues_is_the_set_that_it_lists(
+    modulus: int, first: int, held: int, seed: int
+) -> None:
+    step = random.Random(seed).choice([s for s in range(1, 50) if gcd(s, modulus) == 1])
+    listed = sets._Classes(modulus, {n * step % modulus for n in range(first, first + held)})
+    assert sets._Classes.arc(modulus, first, held, step) == listed
+
+
 def test_steps_of_any_length_are_compared() -> None:
     length = 10**12
     down = dc.compose([dc.Conv(1, stride=length)])
