@@ -139,3 +139,30 @@ def test_merging_goes_on_to_the_floors_before() -> None:
     assert chain([half, twice, half, half]) == chain([dc.SizeMap(1, 0, 4, low=4)])
     assert chain([half, twice, half, half]).stair() is not None
     assert chain([half, twice]) // 2 == chain([half])
+
+
+@pytest.mark.parametrize("depth", [60, 1_000])
+def test_maps_of_maps_may_be_thousands_deep(depth: int) -> None:
+    one: dc.ExactMap = dc.compose([dc.Identity()])
+    for place in range(depth):
+        # The smaller of two branches, padded, and again.
+        one = dc.compose([one.minimum(dc.compose([one, dc.Conv(3)]) + place % 5), dc.Pad(1)])
+    for n in (2, 3, 4, 1_000):
+        size: int | None = n
+        for place in range(depth):
+            size = None if size is None or size < 3 else min(size, size - 2 + place % 5) + 2
+        assert one.accepts(n) is (size is not None)
+        assert size is None or one(n) == size
+    assert len(str(one)) < 100_000
+    if depth < 100:
+        assert dc.accepted(one) == dc.Sizes.between(3)
+
+
+def test_a_map_in_many_places_is_looked_at_once() -> None:
+    # By recursion its values would be computed 2**200 times.
+    one: dc.ExactMap = dc.compose([dc.Conv(3)])
+    for _ in range(200):
+        one = one + one
+    assert one(5) == 3 * 2**200
+    assert dc.preimage(one, 7 * 2**200) == dc.Sizes.of(9)
+    assert dc.agreement(one, one + 0) == dc.Sizes.between(3)

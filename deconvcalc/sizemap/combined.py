@@ -3,46 +3,93 @@
 from __future__ import annotations
 
 import operator
+from collections import Counter
 from math import gcd, lcm
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias, TypeVar
 
 from deconvcalc.sizemap.chains import Chain
-from deconvcalc.sizemap.exact import ExactMap, Shape
+from deconvcalc.sizemap.exact import ExactMap, Shape, in_order
 from deconvcalc.sizemap.floors import SizeMap
 from deconvcalc.sizemap.ranges import chunks, roomy
-from deconvcalc.sizemap.text import put_in
+from deconvcalc.sizemap.text import LONG, put_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     import numpy as np
 
-__all__ = ["Combined", "Where", "affine"]
+__all__ = ["Combined", "Found", "Made", "Where", "affine"]
+
+T = TypeVar("T")
 
 
-class Scaled(ExactMap):
+Found: TypeAlias = "tuple[np.ndarray, np.ndarray]"
+"""The values of a map, and where they are accepted."""
+
+
+class Made(ExactMap):
+    """A map made of others. It says how; the parts of parts are gone through here, in a loop."""
+
+    __slots__ = ("parts",)
+
+    def _join(self, found: list[Found]) -> Found:
+        """The values, from those of the parts."""
+        raise NotImplementedError
+
+    def _bound(self, ends: list[tuple[int, int]]) -> tuple[int, int]:
+        """The bounds, from those of the parts."""
+        raise NotImplementedError
+
+    def _word(self, texts: list[str]) -> str:
+        """The text, from those of the parts."""
+        raise NotImplementedError
+
+    def values(self, sizes: np.ndarray) -> Found:
+        """The values for an array of n, and where they are accepted."""
+        return _fold(self, lambda one: one.values(sizes), lambda one, found: one._join(found))
+
+    def bounds(self, low: int, high: int) -> tuple[int, int]:
+        """Bounds of all values at n from low to high, accepted or not."""
+        return _fold(self, lambda one: one.bounds(low, high), lambda one, ends: one._bound(ends))
+
+    def _text(self) -> str:
+        return _fold(self, lambda one: one._text(), lambda one, texts: one._word(texts))
+
+
+def _fold(whole: Made, alone: Callable[[ExactMap], T], join: Callable[[Made, list[T]], T]) -> T:
+    """What is found of a map, from what is found of its parts; each once, and kept while needed."""
+    order = in_order(whole)
+    uses = Counter([id(part) for one in order for part in one.parts])
+    found: dict[int, T] = {}
+    for one in order:
+        of_parts = [found[id(part)] for part in one.parts]
+        found[id(one)] = join(one, of_parts) if isinstance(one, Made) else alone(one)
+        for part in one.parts:
+            uses[id(part)] -= 1
+            if not uses[id(part)]:
+                del found[id(part)]
+    return found[id(whole)]
+
+
+class Scaled(Made):
     """floor((slope*f + offset) / divisor) of a map f, whatever the sign of its slope."""
 
     __slots__ = ("divisor", "factor", "inner", "offset")
 
     def __init__(self, inner: ExactMap, slope: int, offset: int, divisor: int) -> None:
         self.inner, self.factor, self.offset, self.divisor = inner, slope, offset, divisor
+        self.parts = (inner,)
         self._made_of(inner)
         self.rises = inner.rises and slope >= 0
 
-    def values(self, sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The values for an array of n, and where they are accepted."""
-        values, taken = self.inner.values(sizes)
+    def _join(self, found: list[Found]) -> Found:
+        ((values, taken),) = found
         values = roomy(values, self.factor, abs(self.offset) + self.divisor)
         return (values * self.factor + self.offset) // self.divisor, taken
 
-    def bounds(self, low: int, high: int) -> tuple[int, int]:
-        """Bounds of all values at n from low to high, accepted or not."""
-        ends = [
-            (self.factor * end + self.offset) // self.divisor
-            for end in self.inner.bounds(low, high)
-        ]
-        return min(ends), max(ends)
+    def _bound(self, ends: list[tuple[int, int]]) -> tuple[int, int]:
+        scaled = [(self.factor * end + self.offset) // self.divisor for end in ends[0]]
+        return min(scaled), max(scaled)
 
     def _make_shape(self) -> Shape:
         shape = self.inner.shape
@@ -56,9 +103,9 @@ class Scaled(ExactMap):
             finite=shape.finite,
         )
 
-    def _text(self) -> str:
-        floor, inner = SizeMap(self.factor, self.offset, self.divisor), self.inner._text()
-        return put_in(str(floor), inner) if self.factor else str(floor)
+    def _word(self, texts: list[str]) -> str:
+        floor = SizeMap(self.factor, self.offset, self.divisor)
+        return put_in(str(floor), texts[0]) if self.factor else str(floor)
 
 
 def affine(inner: ExactMap, slope: int, offset: int, divisor: int) -> ExactMap:
@@ -76,29 +123,27 @@ def affine(inner: ExactMap, slope: int, offset: int, divisor: int) -> ExactMap:
     return Scaled(inner, slope, offset, divisor)
 
 
-class Combined(ExactMap):
+class Combined(Made):
     """The sum, the minimum or the maximum of two maps, where both accept."""
 
     __slots__ = ("one", "other", "sign")
 
     def __init__(self, sign: str, one: ExactMap, other: ExactMap) -> None:
         self.sign, self.one, self.other = sign, one, other
+        self.parts = (one, other)
         self._made_of(one, other)
 
-    def values(self, sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The values for an array of n, and where they are accepted."""
+    def _join(self, found: list[Found]) -> Found:
         import numpy as np
 
-        ones, here = self.one.values(sizes)
-        others, there = self.other.values(sizes)
+        (ones, here), (others, there) = found
         work = {"+": np.add, "min": np.minimum, "max": np.maximum}[self.sign]
         return work(roomy(ones, 2), roomy(others, 2)), here & there
 
-    def bounds(self, low: int, high: int) -> tuple[int, int]:
-        """Bounds of all values at n from low to high, accepted or not."""
+    def _bound(self, ends: list[tuple[int, int]]) -> tuple[int, int]:
         known: dict[str, Callable[[int, int], int]] = {"+": operator.add, "min": min, "max": max}
         work = known[self.sign]
-        least, most = zip(self.one.bounds(low, high), self.other.bounds(low, high), strict=True)
+        least, most = zip(*ends, strict=True)
         return work(*least), work(*most)
 
     def _make_shape(self) -> Shape:
@@ -119,31 +164,30 @@ class Combined(ExactMap):
         rise = min(rises) if self.sign == "min" else max(rises)
         return Shape(low, start, period, rise, finite=False)
 
-    def _text(self) -> str:
+    def _word(self, texts: list[str]) -> str:
+        one, other = [text if len(text) <= LONG else "…" for text in texts]
         if self.sign == "+":
-            return f"{self.one._text()} + {self.other._text()}".replace("+ -", "- ")
-        return f"{self.sign}({self.one._text()}, {self.other._text()})"
+            return f"{one} + {other}".replace("+ -", "- ")
+        return f"{self.sign}({one}, {other})"
 
 
-class Where(ExactMap):
+class Where(Made):
     """A map where another one is at least 0."""
 
     __slots__ = ("inner", "slack")
 
     def __init__(self, inner: ExactMap, slack: ExactMap) -> None:
         self.inner, self.slack = inner, slack
+        self.parts = (inner, slack)
         self._made_of(inner, slack)
         self.rises = inner.rises
 
-    def values(self, sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The values for an array of n, and where they are accepted."""
-        values, here = self.inner.values(sizes)
-        slacks, there = self.slack.values(sizes)
+    def _join(self, found: list[Found]) -> Found:
+        (values, here), (slacks, there) = found
         return values, here & there & (slacks >= 0).astype(bool)
 
-    def bounds(self, low: int, high: int) -> tuple[int, int]:
-        """Bounds of all values at n from low to high, accepted or not."""
-        return self.inner.bounds(low, high)
+    def _bound(self, ends: list[tuple[int, int]]) -> tuple[int, int]:
+        return ends[0]
 
     def _make_shape(self) -> Shape:
         one, slack = self.inner.shape, self.slack.shape
@@ -161,8 +205,8 @@ class Where(ExactMap):
         period = lcm(one.period, slack.period)
         return Shape(low, start, period, one.rise * (period // one.period), finite=False)
 
-    def _text(self) -> str:
-        return self.inner._text()
+    def _word(self, texts: list[str]) -> str:
+        return texts[0]
 
 
 def _gap(one: ExactMap, other: ExactMap, low: int, end: int) -> tuple[int, int]:

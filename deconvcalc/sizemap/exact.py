@@ -23,11 +23,11 @@ from deconvcalc.sizemap.ranges import SAFE, chunks
 from deconvcalc.values import Value, integer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     import numpy as np
 
-__all__ = ["HORIZON", "ExactMap", "Shape", "Stair", "UndecidedError", "exact", "up_to"]
+__all__ = ["HORIZON", "ExactMap", "Shape", "Stair", "UndecidedError", "exact", "in_order", "up_to"]
 
 HORIZON = 2**20
 """Up to this n a float scale that does not repeat is known.
@@ -85,10 +85,12 @@ class ExactMap:
             Only float scales have one. Decisions hold up to it, and beyond it there is no value.
         repeats: whether the map repeats, as `shape` says; with a horizon, as if there were none.
         rises: whether it is known never to fall.
+        parts: the maps that its values are made of, each taken at the same n.
     """
 
     __slots__ = ("_shape", "horizon", "repeats", "rises")
     is_exact_map = True
+    parts: tuple[ExactMap, ...] = ()
     _shape: Shape
     horizon: int | None
     repeats: bool
@@ -129,14 +131,17 @@ class ExactMap:
     @property
     def shape(self) -> Shape:
         """How the map repeats."""
-        try:
-            return self._shape
-        except AttributeError:
-            if self.repeats:
-                self._shape = self._make_shape()
-            else:
-                self._shape = Shape(1, (self.horizon or 0) + 1, 1, 0, finite=True)
-            return self._shape
+        if not self._has_shape():
+            for one in in_order(self, ExactMap._has_shape):
+                one._shape = (
+                    one._make_shape()
+                    if one.repeats
+                    else Shape(1, (one.horizon or 0) + 1, 1, 0, finite=True)
+                )
+        return self._shape
+
+    def _has_shape(self) -> bool:
+        return hasattr(self, "_shape")
 
     def __call__(self, n: Any) -> Any:
         """The value at n; for a numpy array of integers the values, elementwise, in int64.
@@ -376,6 +381,25 @@ class ExactMap:
         rise, period = self.shape.rise, self.shape.period
         common = gcd(rise, period) or 1
         return rise // common, period // common
+
+
+def in_order(
+    whole: ExactMap, known: Callable[[ExactMap], bool] = lambda _: False
+) -> list[ExactMap]:
+    """A map and all that it is made of, each once and after its parts; none that is known already.
+
+    A loop, as maps may be made of maps thousands of times over, and one may be in many places.
+    """
+    found: dict[int, ExactMap] = {}
+    todo = [whole]
+    while todo:
+        one = todo[-1]
+        ahead = [part for part in one.parts if id(part) not in found and not known(part)]
+        if ahead and id(one) not in found:
+            todo += ahead
+        else:
+            found.setdefault(id(one), todo.pop())
+    return list(found.values())
 
 
 def _whole(value: Any) -> int:

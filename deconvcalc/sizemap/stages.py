@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from deconvcalc.algebra import scaled_floor
 from deconvcalc.sizemap.chains import Chain
+from deconvcalc.sizemap.combined import Found, Made
 from deconvcalc.sizemap.exact import HORIZON, ExactMap, Shape
 from deconvcalc.sizemap.ranges import chunks, roomy
 from deconvcalc.sizemap.text import put_in
@@ -42,60 +43,44 @@ class FloatScale(ExactMap):
         return f"floor(n*{self.scale})"
 
 
-class Composed(ExactMap):
+class Composed(Made):
     """Maps, one after the other: those before, which are shared and may be many, and one more."""
 
     __slots__ = ("before", "last")
 
     def __init__(self, before: ExactMap, last: ExactMap, horizon: int | None = None) -> None:
         self.before, self.last = before, last
+        self.parts = (before,)
         self._made_of(before, last)
         self.horizon = horizon
-
-    def _parts(self) -> list[Composed]:
-        """The map up to its second stage, its third, and so on up to itself."""
-        found, one = [self], self.before
-        while isinstance(one, Composed):
-            found.append(one)
-            one = one.before
-        return found[::-1]
 
     @property
     def stages(self) -> list[ExactMap]:
         """The maps, first to last."""
-        parts = self._parts()
-        return [parts[0].before, *[part.last for part in parts]]
+        found: list[ExactMap] = []
+        one: ExactMap = self
+        while isinstance(one, Composed):
+            found.append(one.last)
+            one = one.before
+        return [one, *reversed(found)]
 
-    def values(self, sizes: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """The values for an array of n, and where they are accepted."""
-        first, *others = self.stages
-        values, taken = first.values(sizes)
-        for stage in others:
-            taken = taken & (values >= 1).astype(bool)
-            values, here = stage.values(values)
-            taken &= here
-        return values, taken
+    def _join(self, found: list[Found]) -> Found:
+        ((values, taken),) = found
+        after, here = self.last.values(values)
+        return after, taken & (values >= 1).astype(bool) & here
 
-    def bounds(self, low: int, high: int) -> tuple[int, int]:
-        """Bounds of all values at n from low to high, accepted or not."""
-        for stage in self.stages:
-            low, high = stage.bounds(low, high)
-        return low, high
+    def _bound(self, ends: list[tuple[int, int]]) -> tuple[int, int]:
+        return self.last.bounds(*ends[0])
 
     def _make_shape(self) -> Shape:
-        *parts, whole = self._parts()
-        for part in parts:  # from the first on, so that none asks for many before it
-            _ = part.shape
-        return _shape_after(whole.last, whole.before)
+        return _shape_after(self.last, self.before)
 
-    def _text(self) -> str:
-        text = "n"
-        for stage in self.stages:
-            if isinstance(stage, Chain):
-                for floor in stage.floors:
-                    text = put_in(str(floor), text)
-            else:
-                text = put_in(stage._text(), text)
+    def _word(self, texts: list[str]) -> str:
+        (text,) = texts
+        if not isinstance(self.last, Chain):
+            return put_in(self.last._text(), text)
+        for floor in self.last.floors:
+            text = put_in(str(floor), text)
         return text
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["put_in"]
+__all__ = ["LONG", "put_in"]
 
 LONG = 2_000
 """Longer text is not put into other text."""
