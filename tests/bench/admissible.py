@@ -1,11 +1,11 @@
 """Which inputs a U-Net takes, as an exact set: against islpy and torch.export.
 
-Twenty random U-Nets with five poolings. Each is asked about once: the layers of every round are new
-objects, made before the clock starts, and so are torch's modules. The sets are compared before,
-with islpy's whole, with real forward passes, and with the guards of torch.export. islpy has
-piecewise expressions, which refuse and have minima as our maps do, and plain ones, which only stand
-beside. The map of a formula is kept, so that the equal layers of a model share it; what a net costs
-when none is kept yet is told in a row of its own.
+Twenty random U-Nets with five poolings. Each is asked about once in a round, by one side and then
+by the other: the layers of every round are new objects, made before the clock starts, and so are
+torch's modules. The sets are compared before, with islpy's whole, with real forward passes, and
+with the guards of torch.export. islpy has piecewise expressions, which refuse and have minima as
+our maps do, and plain ones, which only stand beside. The map of a formula is kept, so that the
+equal layers of a model share it; what a net costs when none is kept yet is a row of its own.
 """
 
 from __future__ import annotations
