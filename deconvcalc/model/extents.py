@@ -156,11 +156,7 @@ class Along(Extent):
     @property
     def constant(self) -> int | None:
         """The size where the map ends in a constant, as after a global pool."""
-        floors = getattr(self.map, "floors", None)
-        last = floors[-1] if floors else None
-        if last is None or last.slope:
-            return None
-        return int(last.offset // last.divisor)
+        return self.map.constant
 
     def __eq__(self, other: object) -> bool:
         return (

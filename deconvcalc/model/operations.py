@@ -26,7 +26,7 @@ from deconvcalc.layers import (
 )
 from deconvcalc.layers.stacks import compose
 from deconvcalc.model.conditions import Condition
-from deconvcalc.model.extents import Extent, Fixed, extent
+from deconvcalc.model.extents import Along, Extent, Fixed, extent
 from deconvcalc.values import MOST_AXES, Value, integer
 
 if TYPE_CHECKING:
@@ -478,13 +478,13 @@ def simpler(one: Extent, other: Extent) -> Extent:
 
 
 def _steps(one: Extent) -> int:
-    """How many floors a size has on the way; many, where it is no chain of floors."""
+    """How many floors a size has on the way, as far as it is worth to count them."""
     if isinstance(one, Fixed):
         return 0
-    return len(getattr(getattr(one, "map", None), "floors", ())) or _MANY
+    return one.map.count(_MANY) if isinstance(one, Along) else _MANY
 
 
-_MANY = 10**9
+_MANY = 64
 
 
 # Layers.

@@ -56,6 +56,19 @@ class Chain(ExactMap):
         """The floors, first to last."""
         return tuple([SizeMap(*floor) for floor in self.numbers()])
 
+    def count(self, most: int) -> int:
+        """How many floors it has; `most`, where it has more."""
+        found, link = 1, self._before
+        while link is not None and found < most:
+            found, link = found + 1, link[0]
+        return found
+
+    @property
+    def constant(self) -> int | None:
+        """The value that it has wherever it accepts, as after a global pool."""
+        slope, offset, divisor, *_ = self._last
+        return None if slope else offset // divisor
+
     @property
     def is_floor(self) -> bool:
         """Whether it is one floor."""

@@ -128,6 +128,15 @@ class ExactMap:
         """The map as one floor and a line after it; None where it is not, or that is not known."""
         return None
 
+    def count(self, most: int) -> int:
+        """How many floors it has, `most` at most; so many too where it is no chain of floors."""
+        return most
+
+    @property
+    def constant(self) -> int | None:
+        """The value that it has wherever it accepts; None where it has several, or nobody knows."""
+        return None
+
     @property
     def shape(self) -> Shape:
         """How the map repeats."""
