@@ -2,25 +2,38 @@
 
 from __future__ import annotations
 
+import itertools
 import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import deconvcalc as dc
 from deconvcalc.checkers import ledger, sweeping, table
 from deconvcalc.checkers.configuration import Configuration, lethal
-from deconvcalc.checkers.process import WorkerError
+from deconvcalc.checkers.confirming import worker
+from deconvcalc.checkers.process import ROOT, WorkerError
 from deconvcalc.checkers.reference import forward
 from deconvcalc.checkers.sweeping import FRAMEWORKS, draw, main, sweep
 from deconvcalc.checkers.table import Table
 from deconvcalc.errors import QueryError
 from deconvcalc.formulas import Spread
 from deconvcalc.layers import AvgPool, ConvTranspose, base
+from tests.test_workers import gone
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from deconvcalc.checkers.sweeping import Sweep
 
 both = pytest.mark.parametrize("framework", FRAMEWORKS)
@@ -78,7 +91,7 @@ def test_more_than_there_is_cannot_be_drawn() -> None:
 @both
 def test_values_are_those_of_the_loops(framework: str) -> None:
     drawn = [one for one in draw(framework, 600, 3) if one.size <= 16]
-    found = Table(drawn, framework, np.random.default_rng(0))
+    found = Table(drawn, framework, 0)
     found.predict()
     ends = np.cumsum(np.maximum(found.sizes, 0))
     compared = 0
@@ -97,7 +110,7 @@ def test_values_are_those_of_the_loops(framework: str) -> None:
 
 def test_what_the_library_says_is_asked_call_by_call() -> None:
     drawn = draw("torch", 300, 4)
-    found = Table(drawn, "torch", np.random.default_rng(0))
+    found = Table(drawn, "torch", 0)
     found.predict()
     for one, size in zip(drawn, found.sizes.tolist(), strict=True):
         try:
@@ -316,6 +329,168 @@ def test_the_examples_still_hold(framework: str) -> None:
         assert {one.entry for one in found.known} == {entry["reason"]}
 
 
+# Several processes.
+
+
+@given(st.integers(0, 30_000), st.integers(1, 4), st.sampled_from(FRAMEWORKS))
+def test_pieces_cover_all_and_end_small(count: int, processes: int, framework: str) -> None:
+    least, most = sweeping.PIECE[framework]
+    cuts = sweeping._cuts(count, framework, processes)
+    assert (cuts[0], cuts[-1]) == (0, count)
+    lengths = [end - first for first, end in itertools.pairwise(cuts)]
+    assert all(least <= length <= most for length in lengths[:-1])
+    assert lengths[:-1] == sorted(lengths[:-1], reverse=True)
+    for first, length in zip(cuts, lengths, strict=False):
+        assert length <= max(least, (count - first) // (2 * processes))
+
+
+class Process:
+    """A framework that refuses all, and takes its time; it notes what it was asked."""
+
+    versions: ClassVar[dict[str, str]] = {"none": "1"}
+
+    def __init__(self, pause: float) -> None:
+        self.pause = pause
+        self.asked: list[int] = []
+        self.busy = threading.Lock()
+
+    def start(self) -> None:
+        """There is nothing to start."""
+
+    def ask(self, header: dict[str, Any], arrays: dict[str, Any]) -> Any:
+        assert self.busy.acquire(blocking=False), "asked twice at once"
+        count = len(arrays["rows"])
+        time.sleep(self.pause * (count > 1))
+        self.asked.append(count)
+        self.busy.release()
+        nothing = np.zeros(0)
+        answer = {"sizes": np.full(count, -1), "by": np.zeros(count), "values": nothing}
+        layers = {"layer sizes": np.full(len(arrays["layers"]), -1), "layer values": nothing}
+        return {"errors": ["no"] if header.get("errors") else []}, answer | layers
+
+
+@pytest.mark.parametrize("slow", [0, 1, 2])
+def test_what_is_found_does_not_depend_on_who_is_quick(
+    monkeypatch: pytest.MonkeyPatch, slow: int
+) -> None:
+    drawn = draw("keras", 700, 5)
+    found = []
+    for processors in (1, 3):
+        made: dict[tuple[str, int], Process] = {}
+
+        def process(name: str, place: int, made: dict[Any, Process] = made) -> Process:
+            return made.setdefault((name, place), Process(0.02 * (place == slow)))
+
+        monkeypatch.setattr(sweeping, "worker", process)
+        monkeypatch.setattr(sweeping, "_processors", lambda count=processors: count)
+        found.append(sweep(drawn, "keras", fraction=0.1)._replace(seconds=0))
+        names = [("keras[plain]", place) for place in range(processors)]
+        assert sorted(made) == [("keras", 0), *names]
+        assert all(made[name].asked for name in names)
+    assert found[0].total == 700
+    assert len(found[0].disagreements) > 300
+    assert found[0] == found[1]
+
+
+def test_layers_are_built_in_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
+    made: dict[tuple[str, int], Process] = {}
+    monkeypatch.setattr(sweeping, "_processors", lambda: 4)
+    monkeypatch.setattr(sweeping, "worker", lambda *key: made.setdefault(key, Process(0)))
+    sweep(draw("torch", 900, 1), "torch", fraction=0, functional=False)
+    assert [*made] == [("torch", 0)]
+
+
+@pytest.mark.framework
+def test_two_processes_find_what_one_finds(monkeypatch: pytest.MonkeyPatch) -> None:
+    need("torch")
+    drawn = draw("torch", 1_500, 6)
+    found = []
+    for processors in (1, 2):
+        monkeypatch.setattr(sweeping, "_processors", lambda count=processors: count)
+        found.append(sweep(drawn, "torch")._replace(seconds=0))
+    assert found[0] == found[1]
+    assert found[0]
+    assert worker("torch", 1).running
+
+
+@pytest.mark.framework
+def test_a_death_ends_the_sweep_and_not_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    need("torch")
+    monkeypatch.setattr(sweeping, "_processors", lambda: 2)
+    drawn = draw("torch", 1_500, 7)
+    assert sweep(drawn, "torch")
+    ask = sweeping._ask
+
+    def deadly(process: Any, *given: Any) -> Any:
+        if process is worker("torch", 1):
+            process.kill()
+        return ask(process, *given)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(sweeping, "_ask", deadly)
+        with pytest.raises(WorkerError, match="the process of torch died"):
+            sweep(drawn, "torch")
+    assert sweep(drawn, "torch")
+
+
+SLOW = """
+import pathlib, time
+__version__ = "0"
+def set_num_threads(count): pass
+def set_grad_enabled(on): pass
+class Slow:
+    def __getattr__(self, name):
+        pathlib.Path({asked!r}).touch()
+        time.sleep(60)
+class nn:
+    functional = Slow()
+"""
+
+INTERRUPTED = """
+import signal, sys
+signal.signal(signal.SIGINT, signal.default_int_handler)
+from deconvcalc.checkers import confirming, sweeping
+from deconvcalc.checkers.process import Worker
+sweeping._processors = lambda: 2
+names = ("torch", "torch 1")
+for name in names:
+    confirming._WORKERS[name] = Worker("torch", environment={"PYTHONPATH": sys.argv[1]})
+try:
+    drawn = sweeping.draw("torch", 2_000)
+    [confirming._WORKERS[name].versions for name in names]
+    print(*[confirming._WORKERS[name].pid for name in names], flush=True)
+    sweeping.sweep(drawn, "torch")
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+def test_ctrl_c_waits_for_no_answer(tmp_path: Path) -> None:
+    asked = tmp_path / "asked"
+    (tmp_path / "torch").mkdir()
+    source = SLOW.format(asked=str(asked))
+    (tmp_path / "torch" / "__init__.py").write_text(source, encoding="utf-8")
+    with subprocess.Popen(
+        [sys.executable, "-c", INTERRUPTED, str(tmp_path)],
+        stdout=subprocess.PIPE,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+    ) as running:
+        assert running.stdout is not None
+        pids = [int(pid) for pid in running.stdout.readline().split()]
+        end = time.monotonic() + 30
+        while not asked.exists() and time.monotonic() < end:
+            time.sleep(0.02)
+        time.sleep(0.2)
+        running.send_signal(signal.SIGINT)
+        printed, _ = running.communicate(timeout=20)
+    assert printed == "interrupted\n"
+    assert running.returncode == 0
+    assert len(pids) == 2
+    assert all(gone(pid) for pid in pids)
+
+
 # What cannot be swept.
 
 
@@ -352,7 +527,7 @@ def test_a_missing_framework_is_named(framework: str, capsys: pytest.CaptureFixt
 
 def test_an_average_is_over_what_counts() -> None:
     one = Configuration("AvgPool", 1, 4, 2, 1, 2, None, True, False, 5)
-    found = Table([one, one._replace(count_include_pad=True)], "torch", np.random.default_rng(0))
+    found = Table([one, one._replace(count_include_pad=True)], "torch", 0)
     found.predict()
     layers = [
         AvgPool(4, stride=2, padding=2, ceil_mode=True, count_include_pad=c) for c in (False, True)

@@ -30,11 +30,12 @@ __all__ = ["Status", "confirm", "recheck", "start", "status", "verify", "worker"
 _WORKERS: dict[str, Worker] = {}
 
 
-def worker(name: str) -> Worker:
-    """The process of a checker, the same one for every question."""
-    if name not in _WORKERS:
-        _WORKERS[name] = Worker(name)
-    return _WORKERS[name]
+def worker(name: str, place: int = 0) -> Worker:
+    """The process of a checker, the same one for every question; sweeps use several."""
+    key = f"{name} {place}" if place else name
+    if key not in _WORKERS:
+        _WORKERS[key] = Worker(name)
+    return _WORKERS[key]
 
 
 def start(names: Iterable[str]) -> None:

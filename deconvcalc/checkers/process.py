@@ -169,6 +169,12 @@ class Worker:
                 raise self._failed("protocol", f"{self.name} was not asked: {answer[0]['fault']}")
             return answer
 
+    def kill(self) -> None:
+        """Kill the process under whoever waits for its answer, and who learns that it died."""
+        child = self._child
+        if child is not None:
+            child.kill()
+
     def close(self) -> None:
         """Kill the process and close its pipes."""
         with self._lock:
@@ -300,14 +306,18 @@ class _Child:
             raise outcome[0]
         return outcome[0]
 
-    def end(self) -> None:
-        """Kill the process with all that it started, and close what belongs to it."""
-        if os.getpid() != self.owner:  # a fork inherits objects, not processes
-            return
-        if self.process.returncode is None:
+    def kill(self) -> None:
+        """Kill the process with all that it started."""
+        if os.getpid() == self.owner and self.process.returncode is None:
             with contextlib.suppress(AttributeError, OSError):  # Windows has no killpg
                 os.killpg(self.process.pid, signal.SIGKILL)
             self.process.kill()
+
+    def end(self) -> None:
+        """Kill the process, and close what belongs to it."""
+        if os.getpid() != self.owner:  # a fork inherits objects, not processes
+            return
+        self.kill()
         self.process.wait()
         if self.thread is not None:
             self.thread.join(PATIENCE)

@@ -9,11 +9,13 @@ and a stated fraction is built as real layers as well.
 
 from __future__ import annotations
 
+import os
 import random
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -28,6 +30,7 @@ from deconvcalc.errors import CheckError, QueryError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
+    from concurrent.futures import Future
 
     from numpy.typing import NDArray
 
@@ -40,8 +43,11 @@ __all__ = ["Configuration", "Disagreement", "Sweep", "draw", "sweep"]
 FRAMEWORKS = ("torch", "keras")
 """The frameworks that can be swept."""
 
-PIECE = {"torch": 2_500, "keras": 2_500}
-"""How many configurations one request carries: few seconds' worth."""
+PIECE = {"torch": (250, 2_500), "keras": (25, 500)}
+"""How many configurations one request carries at least and at most: a second's worth or less."""
+
+PROCESSES = 3
+"""How many processes share a part at most: more than these wait for the comparison here."""
 
 LARGEST_SIZE = 4096
 """The largest size, kernel, stride, dilation or padding of a sweep."""
@@ -171,7 +177,8 @@ def sweep(
 
     Every configuration is run by the function behind its layer, or by a real layer where the
     function leaves a rule out. Values are compared with a reference that walks the windows of the
-    layer that the library reads from the call.
+    layer that the library reads from the call. The functions are run in several processes where
+    there are several processors, and layers in one; what is found does not depend on that.
 
     Args:
         configurations: calls with sizes, such as `draw` gives.
@@ -188,19 +195,85 @@ def sweep(
     _check_framework(checker)
     if not 0 <= fraction <= 1:
         raise QueryError(f"fraction must be from 0 to 1, not {fraction!r}", rule="fraction")
+    parts = _parts(wanted, checker, fraction, seed, functional=functional)
+    processes = {part.name: _processes(part) for part in parts}
+    versions = [one.versions for some in processes.values() for one in some]  # they are loaded
+    begun = time.perf_counter()
+    pieces = _run(parts, processes, checker, seed, functional=functional)
+    return Sweep(
+        framework=checker,
+        fraction=fraction,
+        seed=seed,
+        versions=versions[0],
+        seconds=time.perf_counter() - begun,
+        **_added(pieces),
+    )
+
+
+class _Part(NamedTuple):
+    """Configurations that processes of one name run.
+
+    Attributes:
+        name: of the processes.
+        wanted: the configurations.
+        chosen: the places that are built as real layers too.
+        cuts: where pieces begin, and where the last one ends.
+        most: in how many processes they are run at most.
+    """
+
+    name: str
+    wanted: list[Configuration]
+    chosen: Array
+    cuts: list[int]
+    most: int
+
+
+def _parts(
+    wanted: list[Configuration], checker: str, fraction: float, seed: int, *, functional: bool
+) -> list[_Part]:
+    """Who runs what: at least one part, which may be empty."""
     quick, rest = _apart(wanted, checker) if functional else ([], wanted)
-    if not quick:
-        return _sweep(rest, checker, worker(checker), fraction, seed, functional=functional)
-    names = (f"{checker}[plain]", checker)
-    with ThreadPoolExecutor(2) as both:  # two processes side by side
-        parts = [
-            both.submit(_sweep, some, checker, worker(name), fraction, seed, functional=True)
-            for name, some in zip(names, (quick, rest), strict=True)
-            if some
-        ]
-        found = [part.result() for part in parts]
-    seconds = max([one.seconds for one in found])
-    return found[0]._replace(**_added([one._asdict() for one in found]), seconds=seconds)
+    most = min(_processors(), PROCESSES)
+    if checker == "keras":
+        shares = [(f"{checker}[plain]", quick, most), (checker, rest, 1)]
+    else:
+        shares = [(checker, rest, most if functional else 1)]
+    shares = [share for share in shares if share[1]] or shares[-1:]
+    return [
+        _Part(name, some, _chosen(len(some), fraction, seed), _cuts(len(some), checker, most), most)
+        for name, some, most in shares
+    ]
+
+
+def _processors() -> int:
+    """How many processors this process may use."""
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # Windows and macOS
+        return os.cpu_count() or 1
+
+
+def _cuts(count: int, checker: str, processes: int) -> list[int]:
+    """Where pieces begin, and the end.
+
+    Whichever process is free takes the next piece. The last ones are small, so that all processes
+    end at about the same time.
+    """
+    least, most = PIECE[checker]
+    cuts = [0]
+    while cuts[-1] < count:
+        left = count - cuts[-1]
+        cuts.append(cuts[-1] + min(left, max(least, min(most, left // (2 * processes)))))
+    return cuts
+
+
+def _processes(part: _Part) -> list[Worker]:
+    """The processes of a part, loading side by side."""
+    count = max(1, min(part.most, len(part.cuts) - 1))
+    processes = [worker(part.name, place) for place in range(count)]
+    for process in processes:
+        process.start()
+    return processes
 
 
 def _apart(
@@ -223,60 +296,72 @@ def _apart(
     return [one for one, apart in rows if not apart], [one for one, apart in rows if apart]
 
 
-def _sweep(
-    wanted: list[Configuration],
+def _run(
+    parts: list[_Part],
+    processes: dict[str, list[Worker]],
     checker: str,
-    process: Worker,
-    fraction: float,
     seed: int,
     *,
     functional: bool,
-) -> Sweep:
-    """The sweep of one process, piece by piece.
+) -> list[dict[str, Any]]:
+    """The counts and rows of all pieces, part by part.
 
-    While the framework runs a piece, the library's side of those before it is worked out here.
+    While the frameworks run pieces, the library's side of them is worked out here. The parts
+    advance together.
     """
-    versions = process.versions
-    begun = time.perf_counter()
-    rng = np.random.default_rng(seed)
-    chosen = _chosen(len(wanted), fraction, seed)
-    piece = PIECE[checker]
-    with uncollected(), _queue() as queue:
+    places = [(i, j) for i, part in enumerate(parts) for j in range(len(part.cuts) - 1)]
+    places.sort(key=lambda place: parts[place[0]].cuts[place[1]] / parts[place[0]].cuts[-1])
+    found: dict[tuple[int, int], dict[str, Any]] = {}
+    with uncollected(), ExitStack() as lanes:
+        ways = [lanes.enter_context(_lane(processes[part.name])) for part in parts]
         waiting = []
-        for first in range(0, len(wanted), piece):
-            table = Table(wanted[first : first + piece], checker, rng)
+        for i, j in places:
+            first, end = parts[i].cuts[j : j + 2]
+            table = Table(parts[i].wanted[first:end], checker, seed)
             table.check(LARGEST_SIZE)
-            both = chosen[(chosen >= first) & (chosen < first + piece)] - first
+            chosen = parts[i].chosen
+            both = chosen[(chosen >= first) & (chosen < end)] - first
             both = np.setdiff1d(both, table.screened)
-            answer = queue.submit(_ask, process, table, both, functional)
-            waiting.append((table, answer))
-        pieces = []
-        for table, answer in waiting:
+            waiting.append(((i, j), table, ways[i](_ask, table, both, functional)))
+        for place, table, answer in waiting:
             table.predict()
-            found = answer.result()
+            raw = answer.result()
 
-            def again(place: int, table: Table = table) -> str:
-                return queue.submit(_words, process, table, place).result()
+            def again(
+                row: int, table: Table = table, ask: Callable[..., Any] = ways[place[0]]
+            ) -> str:
+                return str(ask(_words, table, row).result())
 
-            pieces.append(_compare(table, found, again))
-    return Sweep(
-        framework=checker,
-        fraction=fraction,
-        seed=seed,
-        versions=versions,
-        seconds=time.perf_counter() - begun,
-        **_added(pieces),
-    )
+            found[place] = _compare(table, raw, again)
+    return [found[place] for place in sorted(found)]
 
 
 @contextmanager
-def _queue() -> Iterator[ThreadPoolExecutor]:
-    """A thread that talks to a process; what is left to say is dropped after an error."""
-    queue = ThreadPoolExecutor(1)
+def _lane(processes: list[Worker]) -> Iterator[Callable[..., Future[Any]]]:
+    """What asks whichever of some processes is free, a thread each.
+
+    After an error nothing more is asked, and Ctrl-C does not wait for answers.
+    """
+    free: SimpleQueue[Worker] = SimpleQueue()
+    for process in processes:
+        free.put(process)
+
+    def asked(question: Callable[..., Any], *given: Any) -> Any:
+        process = free.get()
+        try:
+            return question(process, *given)
+        finally:
+            free.put(process)
+
+    threads = ThreadPoolExecutor(len(processes))
     try:
-        yield queue
+        yield lambda *given: threads.submit(asked, *given)
+    except KeyboardInterrupt:
+        for process in processes:
+            process.kill()
+        raise
     finally:
-        queue.shutdown(cancel_futures=True)
+        threads.shutdown(cancel_futures=True)
 
 
 def _added(pieces: list[dict[str, Any]]) -> dict[str, Any]:

@@ -57,33 +57,38 @@ class Table:
     Args:
         wanted: the configurations.
         framework: whose calls they are.
-        rng: of the numbers.
+        seed: of the numbers.
 
     Attributes:
         rows: the configurations as ints.
-        x, w: the numbers that inputs and kernels begin with. None is negative, so that no sum is
-            lost to rounding; a max pool gets their negatives, so that padding never wins unseen.
+        x, w: the numbers that inputs and kernels begin with, of one seed the same in each table.
+            None is negative, so that no sum is lost to rounding; a max pool gets their negatives,
+            so that padding never wins unseen.
         screened: the places that would end the process of the framework.
         sizes: by the library, `REFUSED` where it refuses; set by `predict`.
         values: each value along one axis, one configuration after another; set by `predict`.
     """
 
-    def __init__(
-        self, wanted: Sequence[Configuration], framework: str, rng: np.random.Generator
-    ) -> None:
+    def __init__(self, wanted: Sequence[Configuration], framework: str, seed: int) -> None:
         self.wanted = wanted
         self.framework = framework
-        rows = [one.row() for one in wanted]
-        self.rows = np.array(rows, np.int64).reshape(len(rows), 11)
+        heads = [one[:-1] for one in wanted]
+        calls = dict(zip(heads, wanted, strict=True))
+        places = {head: place for place, head in enumerate(calls)}
+        self._calls = [*calls.values()]
+        self._groups = np.array([places[head] for head in heads], np.int64)
+        rows = np.array([one.row() for one in self._calls], np.int64).reshape(-1, 11)
+        self.rows = rows[self._groups]
+        self.rows[:, 10] = [one.size for one in wanted]
         self.axes = self.rows[:, 1]
         most = max(1, int(self.rows[:, 10].max(initial=0)), int(self.rows[:, 2].max(initial=0)))
-        self.x = (rng.random(most) + 0.5).astype(np.float32)
-        self.w = (rng.random(most) + 0.5).astype(np.float32)
+        both = [np.random.default_rng([seed, i]).random(most) + 0.5 for i in (0, 1)]
+        self.x, self.w = [numbers.astype(np.float32) for numbers in both]
         killing = [i for i, one in enumerate(wanted) if lethal(one)] if framework == "keras" else []
         self.screened = np.array(killing, np.int64)
-        self.sizes = np.full(len(rows), REFUSED, np.int64)
+        self.sizes = np.full(len(wanted), REFUSED, np.int64)
         self.values = np.zeros(0)
-        self.fields = np.zeros((len(rows), 6), np.int64)
+        self.fields = np.zeros((len(wanted), 6), np.int64)
 
     def check(self, largest: int) -> None:
         """Refuse what no sweep can run.
@@ -101,14 +106,8 @@ class Table:
 
     def predict(self) -> None:
         """The sizes and the values by the library."""
-        calls: dict[tuple[Any, ...], int] = {}
-        read: list[tuple[int, ...]] = []
-        for one in self.wanted:
-            if one[:-1] not in calls:
-                calls[one[:-1]] = len(read)
-                read.append(self._read(one))
-        groups = [calls[one[:-1]] for one in self.wanted]
-        facts = np.array(read, np.int64).reshape(-1, 13)[groups]
+        read = np.array([self._read(one) for one in self._calls], np.int64)
+        facts = read.reshape(-1, 13)[self._groups]
         k, s, d, before, after, counted, same, slope, offset, divisor, low, high, modulus = facts.T
         n = self.rows[:, 10]
         taken = (n >= low) & (n <= high) & (n % modulus == 0)

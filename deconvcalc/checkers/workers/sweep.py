@@ -107,13 +107,15 @@ def sweep(sweeper: Sweeper, header: Mapping[str, Any], arrays: Mapping[str, Any]
         with sweeper.quick():
             _run(sweeper.functions, rows, quick, outputs, errors)
         # Where nothing came out, the layer says whether it means that.
-        by |= run & (np.array(sweeper.sizes(outputs), np.int64) == 0)
+        sizes = np.array(sweeper.sizes(outputs), np.int64)
+        by |= run & (sizes == 0)
         layers = [sweeper.layer] * len(sweeper.functions)
-        _run(layers, rows, np.flatnonzero(by).tolist(), outputs, errors)
+        decided = np.flatnonzero(by).tolist()
+        _run(layers, rows, decided, outputs, errors)
+        sizes[decided] = sweeper.sizes([outputs[place] for place in decided])
         built: list[Any] = [None] * len(rows)
         _run(layers, rows, both, built, [])
         double = [built[place] for place in both]
-        sizes = np.array(sweeper.sizes(outputs), np.int64)
         sizes[~run] = SKIPPED
         answer = {
             "sizes": sizes,

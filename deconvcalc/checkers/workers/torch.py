@@ -155,7 +155,7 @@ class TorchSweeper:
 
     def sizes(self, outputs: list[Any]) -> list[int]:
         """The size of each output along its last axis."""
-        return [REFUSED if output is None else output.shape[-1] for output in outputs]
+        return [REFUSED if output is None else output.size(-1) for output in outputs]
 
     def join(self, outputs: list[Any]) -> np.ndarray:
         """All numbers of some outputs, one output after another."""
