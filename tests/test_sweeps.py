@@ -28,7 +28,7 @@ from deconvcalc.checkers.sweeping import FRAMEWORKS, draw, main, sweep
 from deconvcalc.checkers.table import Table
 from deconvcalc.errors import QueryError
 from deconvcalc.formulas import Spread
-from deconvcalc.layers import AvgPool, ConvTranspose, base
+from deconvcalc.layers import AvgPool, base
 from tests.test_workers import gone
 
 if TYPE_CHECKING:
@@ -108,13 +108,14 @@ def test_values_are_those_of_the_loops(framework: str) -> None:
     assert compared > 150
 
 
-def test_what_the_library_says_is_asked_call_by_call() -> None:
-    drawn = draw("torch", 300, 4)
-    found = Table(drawn, "torch", 0)
+@both
+def test_what_the_library_says_is_what_it_says_of_the_text(framework: str) -> None:
+    drawn = draw(framework, 1_000, 4, sizes=2)
+    found = Table(drawn, framework, 0)
     found.predict()
     for one, size in zip(drawn, found.sizes.tolist(), strict=True):
         try:
-            sizes: Any = dc.parse(one.call("torch")).output_size((one.size,) * one.axes)
+            sizes: Any = dc.parse(one.call(framework)).output_size((one.size,) * one.axes)
         except dc.DeconvcalcError:
             assert size == -1
             assert found.refusal(one)
@@ -203,13 +204,13 @@ def test_a_missing_refusal_is_found_with_the_words_of_the_framework(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     need("torch")
-    written = Configuration.call
+    written = Configuration.arguments
 
-    def half(self: Configuration, framework: str) -> str:
+    def half(self: Configuration, framework: str) -> tuple[str, dict[str, Any]]:
         most = self._replace(padding=min(int(self.padding), self.kernel_size // 2))
         return written(most, framework)
 
-    monkeypatch.setattr(Configuration, "call", half)
+    monkeypatch.setattr(Configuration, "arguments", half)
     one = Configuration("MaxPool", 1, 4, 2, 1, 3, None, False, True, 9)
     (found,) = sweep([one], "torch", fraction=0).disagreements
     assert (found.theirs, found.ours) == (None, 5)
@@ -238,11 +239,15 @@ def test_a_wrong_crop_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     need("keras")
     one = Configuration("ConvTranspose", 1, 4, 1, 1, "same", None, False, True, 6)
     assert sweep([one], "keras", fraction=0)
-    right = dc.Explicit(1, 2)
-    layer = ConvTranspose(4, padding=right)
-    assert layer.output_size(6) == 6
-    wrong = ConvTranspose(4, padding=dc.Explicit(2, 1))
-    monkeypatch.setattr(table, "parse", lambda _: wrong)
+    layer: Any = dc.parse(one.call("keras"))
+    assert layer.padding == dc.Explicit(1, 2)
+    read = Table._read
+
+    def crossed(self: Table, one: Configuration) -> tuple[int, ...]:
+        k, s, d, before, after, *rest = read(self, one)
+        return k, s, d, after, before, *rest
+
+    monkeypatch.setattr(Table, "_read", crossed)
     (found,) = sweep([one], "keras", fraction=0).disagreements
     assert found.kind == "values"
 

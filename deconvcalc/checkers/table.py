@@ -1,8 +1,8 @@
 """Many configurations side by side: the library's sizes, and values by walking over windows.
 
-Each distinct call is read once, by `deconvcalc.parse`, and its size map gives all of its sizes at
-once. The values come from the fields of the layer, not from its formulas: a window starts at every
-stride, and reads or writes at every dilation.
+Each distinct call is read once, by the rules of its dialect, and its size map gives all of its
+sizes at once. The values come from the fields of the layer, not from its formulas: a window starts
+at every stride, and reads or writes at every dilation.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ import numpy as np
 
 from deconvcalc.checkers.configuration import Configuration, lethal
 from deconvcalc.checkers.workers.sweep import REFUSED, spread
+from deconvcalc.dialects import DIALECTS, Given
 from deconvcalc.errors import DeconvcalcError, QueryError
 from deconvcalc.layers import Same
 from deconvcalc.notation import parse
@@ -121,8 +122,10 @@ class Table:
 
     def _read(self, one: Configuration) -> tuple[int, ...]:
         """The fields of a call's layer, and its size map; a map that takes nothing if refused."""
+        name, arguments = one.arguments(self.framework)
+        call = DIALECTS[self.framework].calls[name]
         try:
-            layer: Any = parse(one.call(self.framework))
+            layer: Any = call.make(Given(call, {**dict(call.parameters), **arguments}))
         except DeconvcalcError:
             return (1, 1, 1, 0, 0, 0, 0, 1, 0, 1, 1, 0, 1)
         rule, sizes = layer.padding, layer.size_map()

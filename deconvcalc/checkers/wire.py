@@ -117,18 +117,19 @@ def _exactly(stream: IO[bytes], length: int) -> bytearray:
 
 def _array(name: str, data: bytearray) -> np.ndarray:
     """The array of an npy file. Its own header is checked first: it decides what is allocated."""
+    import numpy as np
     from numpy.lib import format as npy
 
     file = BytesIO(data)
     try:
         if npy.read_magic(file) != (1, 0):
             raise ValueError("another version of npy")  # noqa: TRY301
-        shape, _, dtype = npy.read_array_header_1_0(file)
+        shape, columns_first, dtype = npy.read_array_header_1_0(file)
         fits = min(shape, default=0) >= 0 and dtype.kind in KINDS
         if not fits or file.tell() + prod(shape) * dtype.itemsize != len(data):
             raise ValueError("its header does not fit its length")  # noqa: TRY301
-        file.seek(0)
-        array: np.ndarray = npy.read_array(file, allow_pickle=False)
+        flat = np.frombuffer(data, dtype, offset=file.tell())
+        array: np.ndarray = flat.reshape(shape, order="F" if columns_first else "C")
     except Exception as error:
         raise CheckError(f"the array {name!r} of a message cannot be read: {error}") from error
     return array
