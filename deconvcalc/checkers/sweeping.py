@@ -47,7 +47,8 @@ PIECE = {"torch": (250, 2_500), "keras": (25, 500)}
 """How many configurations one request carries at least and at most: a second's worth or less."""
 
 PROCESSES = 3
-"""How many processes share a part at most: more than these wait for the comparison here."""
+"""How many processes share a part at most. More would wait for the comparison, and each takes
+hundreds of megabytes."""
 
 LARGEST_SIZE = 4096
 """The largest size, kernel, stride, dilation or padding of a sweep."""

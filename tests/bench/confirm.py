@@ -2,9 +2,10 @@
 
 Both ways run in worker processes of the framework, and sizes and values are compared with the
 library's by the same code; no configuration is asked twice. Ours also builds one of 1,000 as
-layers. A framework takes longer to refuse than to run, and as long by either way: the first row of
-each takes configurations that the framework accepts, the second, which has no limit, takes them as
-they are drawn, one of five refused.
+layers. It takes as many processes as `sweep` does by itself, up to three where there are as many
+processors; layers are built in one, as a person's loop builds them. A framework takes longer to
+refuse than to run: the first row of each takes configurations that the framework accepts, the
+second takes them as they are drawn, one of five refused.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ def _rows(framework: str) -> list[Row]:
             rival="layers",
             ours_seconds=ours / count,
             rival_seconds=theirs / few,
-            limit=limit if accepts else None,
+            limit=limit,
         )
         for accepts in (True, False)
         for ours, theirs in [_timed(framework, rounds, accepts)]
