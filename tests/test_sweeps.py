@@ -378,6 +378,7 @@ class Process:
 def test_what_is_found_does_not_depend_on_who_is_quick(
     monkeypatch: pytest.MonkeyPatch, slow: int
 ) -> None:
+    monkeypatch.setitem(sweeping.ENOUGH, "keras", 100)
     drawn = draw("keras", 700, 5)
     found = []
     for processors in (1, 3):
@@ -397,17 +398,26 @@ def test_what_is_found_does_not_depend_on_who_is_quick(
     assert found[0] == found[1]
 
 
-def test_layers_are_built_in_one_process(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_layers_are_built_in_one_process_and_few_are_run_in_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     made: dict[tuple[str, int], Process] = {}
     monkeypatch.setattr(sweeping, "_processors", lambda: 4)
     monkeypatch.setattr(sweeping, "worker", lambda *key: made.setdefault(key, Process(0)))
-    sweep(draw("torch", 900, 1), "torch", fraction=0, functional=False)
+    drawn = draw("torch", 6_000, 1)
+    sweep(drawn, "torch", fraction=0, functional=False)
+    assert [*made] == [("torch", 0)]
+    sweep(drawn, "torch", fraction=0)
+    assert [*made] == [("torch", 0), ("torch", 1)]
+    made.clear()
+    sweep(drawn[:4_000], "torch", fraction=0)
     assert [*made] == [("torch", 0)]
 
 
 @pytest.mark.framework
 def test_two_processes_find_what_one_finds(monkeypatch: pytest.MonkeyPatch) -> None:
     need("torch")
+    monkeypatch.setitem(sweeping.ENOUGH, "torch", 500)
     drawn = draw("torch", 1_500, 6)
     found = []
     for processors in (1, 2):
@@ -422,6 +432,7 @@ def test_two_processes_find_what_one_finds(monkeypatch: pytest.MonkeyPatch) -> N
 def test_a_death_ends_the_sweep_and_not_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
     need("torch")
     monkeypatch.setattr(sweeping, "_processors", lambda: 2)
+    monkeypatch.setitem(sweeping.ENOUGH, "torch", 500)
     drawn = draw("torch", 1_500, 7)
     assert sweep(drawn, "torch")
     ask = sweeping._ask
@@ -461,7 +472,7 @@ names = ("torch", "torch 1")
 for name in names:
     confirming._WORKERS[name] = Worker("torch", environment={"PYTHONPATH": sys.argv[1]})
 try:
-    drawn = sweeping.draw("torch", 2_000)
+    drawn = sweeping.draw("torch", 5_000)
     [confirming._WORKERS[name].versions for name in names]
     print(*[confirming._WORKERS[name].pid for name in names], flush=True)
     sweeping.sweep(drawn, "torch")
@@ -489,7 +500,10 @@ def test_ctrl_c_waits_for_no_answer(tmp_path: Path) -> None:
             time.sleep(0.02)
         time.sleep(0.2)
         running.send_signal(signal.SIGINT)
-        printed, _ = running.communicate(timeout=20)
+        try:
+            printed, _ = running.communicate(timeout=20)
+        finally:
+            running.kill()
     assert printed == "interrupted\n"
     assert running.returncode == 0
     assert len(pids) == 2

@@ -46,9 +46,15 @@ FRAMEWORKS = ("torch", "keras")
 PIECE = {"torch": (250, 2_500), "keras": (25, 500)}
 """How many configurations one request carries at least and at most: a second's worth or less."""
 
+ENOUGH = {"torch": 2_500, "keras": 1_000}
+"""For how many configurations a process is worth its start."""
+
 PROCESSES = 3
 """How many processes share a part at most. More would wait for the comparison, and each takes
 hundreds of megabytes."""
+
+TICK = 0.02
+"""After how many seconds it is looked, after Ctrl-C, whether all have stopped."""
 
 LARGEST_SIZE = 4096
 """The largest size, kernel, stride, dilation or padding of a sweep."""
@@ -219,7 +225,7 @@ class _Part(NamedTuple):
         wanted: the configurations.
         chosen: the places that are built as real layers too.
         cuts: where pieces begin, and where the last one ends.
-        most: in how many processes they are run at most.
+        most: how many processes run them.
     """
 
     name: str
@@ -234,16 +240,15 @@ def _parts(
 ) -> list[_Part]:
     """Who runs what: at least one part, which may be empty."""
     quick, rest = _apart(wanted, checker) if functional else ([], wanted)
-    most = min(_processors(), PROCESSES)
-    if checker == "keras":
-        shares = [(f"{checker}[plain]", quick, most), (checker, rest, 1)]
-    else:
-        shares = [(checker, rest, most if functional else 1)]
-    shares = [share for share in shares if share[1]] or shares[-1:]
-    return [
-        _Part(name, some, _chosen(len(some), fraction, seed), _cuts(len(some), checker, most), most)
-        for name, some, most in shares
-    ]
+    shares = [(f"{checker}[plain]", quick), (checker, rest)]
+    parts = []
+    for name, some in [share for share in shares if share[1]] or shares[1:]:
+        # One process of the slow way, which has the smaller part, and one where layers are built.
+        shared = functional and (some is quick or checker == "torch")
+        most = min(_processors(), PROCESSES, max(1, len(some) // ENOUGH[checker])) if shared else 1
+        chosen = _chosen(len(some), fraction, seed)
+        parts.append(_Part(name, some, chosen, _cuts(len(some), checker, most), most))
+    return parts
 
 
 def _processors() -> int:
@@ -270,8 +275,7 @@ def _cuts(count: int, checker: str, processes: int) -> list[int]:
 
 def _processes(part: _Part) -> list[Worker]:
     """The processes of a part, loading side by side."""
-    count = max(1, min(part.most, len(part.cuts) - 1))
-    processes = [worker(part.name, place) for place in range(count)]
+    processes = [worker(part.name, place) for place in range(part.most)]
     for process in processes:
         process.start()
     return processes
@@ -355,11 +359,20 @@ def _lane(processes: list[Worker]) -> Iterator[Callable[..., Future[Any]]]:
             free.put(process)
 
     threads = ThreadPoolExecutor(len(processes))
+    answers: list[Future[Any]] = []
+
+    def ask(*given: Any) -> Future[Any]:
+        answers.append(threads.submit(asked, *given))
+        return answers[-1]
+
     try:
-        yield lambda *given: threads.submit(asked, *given)
+        yield ask
     except KeyboardInterrupt:
-        for process in processes:
-            process.kill()
+        threads.shutdown(wait=False, cancel_futures=True)
+        while not all(answer.done() for answer in answers):
+            for process in processes:  # again: one may just have been started
+                process.kill()
+            time.sleep(TICK)
         raise
     finally:
         threads.shutdown(cancel_futures=True)

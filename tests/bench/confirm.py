@@ -47,7 +47,7 @@ def _rows(framework: str) -> list[Row]:
     if not find_spec(framework):
         missing = f"layers ({framework} is not installed)"
         return [Row(case=case, ours=functions, rival=missing, ours_seconds=nan, rival_seconds=nan)]
-    check(framework, *fresh(framework, few, few, SEED))
+    check(framework, *fresh(framework, count, few, SEED))  # which starts all processes
     return [
         Row(
             case=case.format("accepted" if accepts else "as drawn"),
