@@ -226,12 +226,12 @@ def test_marks_that_repeat_are_the_same_set(
     """Steps that are found by what repeats tell the marks, wherever the pattern changes."""
     marks = [m for pattern, by in zip(patterns, turns, strict=False) for m in pattern * by]
     marks = [mark ^ (place in wrong) for place, mark in enumerate(marks)]
-    before = sets._MANY_RUNS
-    sets._MANY_RUNS = 0
+    before = sets.maps._MANY_RUNS
+    sets.maps._MANY_RUNS = 0
     try:
-        steps = sets._steps_of(low, np.array(marks))
+        steps = sets.maps._steps_of(low, np.array(marks))
     finally:
-        sets._MANY_RUNS = before
+        sets.maps._MANY_RUNS = before
     assert [at for at, _ in steps] == sorted({at for at, _ in steps})
     assert dc.Sizes._made(steps) == dc.Sizes.of(*[low + i for i, m in enumerate(marks) if m])
 

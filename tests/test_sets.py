@@ -360,14 +360,14 @@ def test_huge_numbers_cost_no_more(
     make: Callable[[], Sizes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked = 0
-    rank = sets._Classes.marks
+    rank = sets.classes.Classes.marks
 
-    def counted(self: sets._Classes, n: int) -> int:
+    def counted(self: sets.classes.Classes, n: int) -> int:
         nonlocal asked
         asked += 1
         return rank(self, n)
 
-    monkeypatch.setattr(sets._Classes, "marks", counted)
+    monkeypatch.setattr(sets.classes.Classes, "marks", counted)
     sizes = make()
     sizes.nearest(HUGE)
     sizes.count(1, HUGE**2)
@@ -392,14 +392,14 @@ def test_too_many_classes_are_refused() -> None:
 
 
 def test_too_many_pieces_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sets, "MOST_PIECES", 20)
+    monkeypatch.setattr(sets.steps, "MOST_PIECES", 20)
     assert Sizes.of(*[n * n for n in range(1, 21)]).count() == 20
     with pytest.raises(LimitError, match="work limit of 20"):
         Sizes.of(*[n * n for n in range(1, 30)])
 
 
 def test_pieces_that_later_ones_take_in_count_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sets, "MOST_PIECES", 20)
+    monkeypatch.setattr(sets.steps, "MOST_PIECES", 20)
     mask = [n in {k * k for k in range(1, 18)} for n in range(300)]
     with pytest.raises(LimitError, match="work limit of 20"):
         _ = Sizes.periodic([], mask) & Sizes.between(1, 600)

@@ -229,7 +229,7 @@ def test_stairs_that_rise_alike_are_compared_by_a_remainder(pair: tuple[Stair, S
         (True, [n for n, a, b in both if a == b]),
         (False, [n for n, a, b in both if a >= b]),
     ):
-        found = sets._by_remainder(*pair, equal)
+        found = sets.maps._by_remainder(*pair, equal)
         assert found is not None
         assert [n for n in range(1, 90) if n in found] == here
 
@@ -275,9 +275,9 @@ def test_a_chain_is_a_stair_where_it_says_so(first: int) -> None:
 )
 def test_stairs_that_do_not_fit_are_left_to_others(other: Stair) -> None:
     one = Stair(1, 1, 0, 4, 4, 0)
-    assert sets._by_remainder(one, one, True) == dc.Sizes.all()
-    assert sets._by_remainder(one, other, True) is None
-    assert sets._by_remainder(other, one, False) is None
+    assert sets.maps._by_remainder(one, one, True) == dc.Sizes.all()
+    assert sets.maps._by_remainder(one, other, True) is None
+    assert sets.maps._by_remainder(other, one, False) is None
 
 
 @given(st.integers(1, 40), st.integers(-90, 90), st.integers(-3, 45), st.integers(0, 50))
@@ -285,8 +285,8 @@ def test_an_arc_of_residues_is_the_set_that_it_lists(
     modulus: int, first: int, held: int, seed: int
 ) -> None:
     step = random.Random(seed).choice([s for s in range(1, 50) if gcd(s, modulus) == 1])
-    listed = sets._Classes(modulus, {n * step % modulus for n in range(first, first + held)})
-    assert sets._Classes.arc(modulus, first, held, step) == listed
+    listed = sets.classes.Classes(modulus, {n * step % modulus for n in range(first, first + held)})
+    assert sets.classes.Classes.arc(modulus, first, held, step) == listed
 
 
 def test_steps_of_any_length_are_compared() -> None:
