@@ -181,9 +181,9 @@ def test_short_periods_are_compared_as_long_ones(
         ]
         pairs.append([chain(stack) for stack in stacks])
     quick = [(dc.agreement(*pair), dc.at_least(*pair)) for pair in pairs]
-    monkeypatch.setattr(sets, "_by_remainder", lambda *_: None)
+    monkeypatch.setattr(sets.maps, "_by_remainder", lambda *_: None)
     assert quick == [(dc.agreement(*pair), dc.at_least(*pair)) for pair in pairs]
-    monkeypatch.setattr(sets, "_SHORT", 0)
+    monkeypatch.setattr(sets.maps, "_SHORT", 0)
     assert quick == [(dc.agreement(*pair), dc.at_least(*pair)) for pair in pairs]
     for pair, found in zip(pairs, quick, strict=True):
         (a, here), (b, there) = [one.values(np.arange(1, N + 1)) for one in pair]
