@@ -1,34 +1,41 @@
-"""Targets and conditions in n: `2n`, `ceil(n/2)`, `n % 2 == 0`. Read by a grammar, never evaluated.
-
-A value is a program for a stack, its operands before each operator. So nothing here calls itself:
-text of any depth is read, compared, printed and run in one pass.
-"""
+"""Text as targets and conditions in n: `2n`, `ceil(n/2)`, `n % 2 == 0`. It is never evaluated."""
 
 from __future__ import annotations
 
-import operator
 import re
 from functools import cache
 from math import gcd
-from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar
+from typing import Any, TypeVar
 
-from deconvcalc.algebra import ceil_div, equal, floor_div, is_array, is_expression, smax, smin
-from deconvcalc.errors import NotationError, SizeError
-from deconvcalc.values import Value, integer
+from deconvcalc.errors import NotationError
+from deconvcalc.expressions.program import (
+    COMPARISONS,
+    LEVELS,
+    MOST_DIGITS,
+    OPERATIONS,
+    PREFIXES,
+    Code,
+    Condition,
+    Expression,
+    Program,
+    number_of,
+)
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
-
-__all__ = ["Condition", "Expression", "parse_condition", "parse_target"]
+__all__ = [
+    "DEEPEST",
+    "LONGEST",
+    "MOST_EXTREMES",
+    "MOST_STEPS",
+    "MOST_TOKENS",
+    "parse_condition",
+    "parse_target",
+]
 
 LONGEST = 10_000
 """How many characters a text may have."""
 
 MOST_TOKENS = 1_000
 """How many numbers, names and signs a text may have."""
-
-MOST_DIGITS = 100
-"""How many digits a number may have, one that is worked out too."""
 
 DEEPEST = 50
 """How many brackets may be open at once."""
@@ -42,177 +49,7 @@ sympy's work on them grows faster than their number; so does that on minima and 
 MOST_EXTREMES = 8
 """How many times two sizes may be compared by min or max."""
 
-Code: TypeAlias = "tuple[int | str, ...]"
-"""Constants, "n" and the symbols of `_OPERATIONS`, operands first: `2*n + 1` is 2 n * 1 +."""
-
-P = TypeVar("P", bound="_Program")
-
-
-class _Program(Value):
-    """What expressions and conditions share."""
-
-    __slots__ = ("code",)
-    _fields = ("code",)
-    code: Code
-
-    def __init__(self, code: Code) -> None:
-        self._set(code=code)
-
-    def fold(
-        self,
-        n: Any,
-        operations: Mapping[str, Callable[..., Any]] | None = None,
-        constant: Callable[[int], Any] = int,
-    ) -> Any:
-        """Run it with other meanings of its operators: in another algebra, or over sets.
-
-        Args:
-            n: what stands for the input size. It is not looked at.
-            operations: by symbol; those not named keep their meaning. The symbols are
-                `+ - * // % ceil min max negative == != < <= > >= and or not`, where `ceil` divides
-                and rounds up. `negative` and `not` take one operand and the others two.
-            constant: what makes a number of the algebra of an int.
-
-        Returns:
-            What the last operation gives.
-        """
-        meanings = {**_OPERATIONS, **operations} if operations else _OPERATIONS
-        stack: list[Any] = []
-        for item in self.code:
-            if isinstance(item, int):
-                stack.append(constant(item))
-            elif item == "n":
-                stack.append(n)
-            elif item in _PREFIXES:
-                stack.append(meanings[item](stack.pop()))
-            else:
-                right = stack.pop()
-                stack.append(meanings[item](stack.pop(), right))
-        return stack.pop()
-
-    def evaluate(self, n: Any) -> Any:
-        """The value at n."""
-        raise NotImplementedError
-
-    def to_sympy(self, symbol: Any = None) -> Any:
-        """The same for sympy, in `symbol` or in a positive integer n."""
-        import sympy
-
-        if symbol is None:
-            symbol = sympy.Symbol("n", integer=True, positive=True)
-        return sympy.sympify(self.evaluate(symbol))
-
-    def _exact(self, sizes: Any) -> Any:
-        """An array of sizes in int64; in Python's ints where int64 might wrap."""
-        largest = max(abs(int(sizes.max())), abs(int(sizes.min()))) if sizes.size else 0
-        bound: int = self.fold(largest, _BOUNDS, abs)
-        return sizes.astype("int64" if bound < 2**62 else object)
-
-    def __str__(self) -> str:
-        return _written(self.code)
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({str(self)!r})"
-
-
-class Expression(_Program):
-    """A size as a function of the input size n. Made by `parse_target`.
-
-    Values are equal where they are built alike: `2n` equals `2*n`, and not `n + n`; `linear` tells
-    that they have the same values. `str()` gives text that reads back as an equal value.
-
-    >>> target = parse_target("⌈n/2⌉ + 1")
-    >>> print(target, "|", target.evaluate(7), target == parse_target("ceil(n / 2)+1"))
-    ceil(n/2) + 1 | 5 True
-    """
-
-    __slots__ = ()
-
-    def evaluate(self, n: Any) -> Any:
-        """The size at n.
-
-        Args:
-            n: an int, a numpy array of integers, a sympy expression, or an object that has the
-                algebra's operators, such as an exact map.
-
-        Returns:
-            The same kind: an int, an array of int64, an expression, an object.
-
-        Raises:
-            SizeError: a value of an array does not fit into int64.
-            TypeError: n is something else, such as a float.
-
-        >>> parse_target("3n - 1").evaluate(5)
-        14
-        """
-        n = _checked(n)
-        if is_array(n):
-            return _int64(self._value(self._exact(n)))
-        return self._value(n)
-
-    def _value(self, n: Any) -> Any:
-        """The value at n, of the kind that n is: a constant alone would be an int."""
-        number = _number(self.code)
-        return self.fold(n) if number is None else n * 0 + number
-
-    @property
-    def linear(self) -> tuple[int, int] | None:
-        """(a, b) where it is a*n + b for every n, as far as sums and constants tell; or None.
-
-        >>> parse_target("3(n+1) - n - 1").linear, parse_target("n//2").linear
-        ((2, 2), None)
-        """
-        line: tuple[int, int] | None = self.fold((1, 0), _LINES, lambda number: (0, number))
-        return line
-
-    @property
-    def is_constant(self) -> bool:
-        """Whether it is `linear` and the same for every n."""
-        line = self.linear
-        return line is not None and line[0] == 0
-
-
-class Condition(_Program):
-    """What must hold of the input size n. Made by `parse_condition`.
-
-    It is equal, and prints, as an `Expression` does; chains are written out.
-
-    >>> condition = parse_condition("3 <= n < 10 and n odd")
-    >>> print(condition, "|", condition.evaluate(5), condition.evaluate(6))
-    3 <= n and n < 10 and n % 2 == 1 | True False
-    """
-
-    __slots__ = ()
-
-    def evaluate(self, n: Any) -> Any:
-        """Whether it holds at n.
-
-        Args:
-            n: what `Expression.evaluate` takes.
-
-        Returns:
-            A bool for an int, a mask for an array, a condition of sympy's for an expression; for
-            another object, what its comparisons give.
-
-        Raises:
-            TypeError: n is something else, such as a float.
-
-        >>> parse_condition("n % 2 == 0").evaluate(28)
-        True
-        """
-        n = _checked(n)
-        if is_array(n):
-            import numpy as np
-
-            mask = np.zeros(n.shape, bool)
-            mask[...] = self.fold(self._exact(n))  # one bool where it does not depend on n
-            return mask
-        value = self.fold(n)
-        if is_expression(n):
-            import sympy
-
-            return sympy.sympify(value)
-        return value
+P = TypeVar("P", bound="Program")
 
 
 def parse_target(text: str) -> Expression:
@@ -278,9 +115,6 @@ def _string(text: Any, function: str) -> str:
     return text
 
 
-# Reading.
-
-
 class _Token:
     """A number, a name or a sign, as the grammar spells it, and where it stands."""
 
@@ -325,7 +159,7 @@ class _Term:
     @property
     def number(self) -> int | None:
         """The constant that it is, its numerator for a fraction; or None."""
-        return _number(self.code)
+        return number_of(self.code)
 
 
 class _Reader:
@@ -449,7 +283,7 @@ class _Reader:
     def operator(self, token: _Token) -> None:
         """Read what may stand behind a term."""
         text = token.text
-        if text in _LEVELS and text not in _PREFIXES:
+        if text in LEVELS and text not in PREFIXES:
             self.operate(text, token.position)
         elif text in _CLOSED_BY:
             self.close(token)
@@ -466,7 +300,7 @@ class _Reader:
 
     def operate(self, symbol: str, position: int) -> None:
         """An operator between two terms. What binds at least as tightly is done first."""
-        self.reduce(_LEVELS[symbol] + (symbol == "**"))
+        self.reduce(LEVELS[symbol] + (symbol == "**"))
         self.marks.append(_Mark(symbol, position))
         self.wants = True
 
@@ -553,7 +387,7 @@ class _Reader:
 
     def parity(self, token: _Token) -> None:
         """`n odd`, `n is even`."""
-        self.reduce(_LEVELS["=="])
+        self.reduce(LEVELS["=="])
         word = self.next() if token.text == "is" else token
         if word.text not in ("odd", "even"):
             raise self.fail(
@@ -566,7 +400,7 @@ class _Reader:
 
     def congruence(self, token: _Token) -> None:
         """The `(mod 4)` of `n ≡ 1 (mod 4)`."""
-        self.reduce(_LEVELS["=="] + 1)
+        self.reduce(LEVELS["=="] + 1)
         if not self.marks or self.marks[-1].symbol != "≡":
             hint = "Write n % 4 for the remainder, n ≡ 1 (mod 4) for the condition."
             raise self.fail("mod belongs to ≡", token.position, rule="mod", hint=hint)
@@ -589,10 +423,10 @@ class _Reader:
 
     def reduce(self, level: int) -> None:
         """Apply the marks that bind at least as tightly as `level`, the last one first."""
-        while self.marks and _LEVELS.get(self.marks[-1].symbol, 0) >= level:
+        while self.marks and LEVELS.get(self.marks[-1].symbol, 0) >= level:
             mark = self.marks.pop()
             right = self.terms.pop()
-            if mark.symbol in _PREFIXES:
+            if mark.symbol in PREFIXES:
                 self.terms.append(self.prefixed(mark, right))
             else:
                 self.terms.append(self.applied(mark, self.terms.pop(), right))
@@ -617,7 +451,7 @@ class _Reader:
         """An operator and its two terms."""
         symbol = mark.symbol
         self.check(mark, right, boolean=symbol in ("and", "or"))
-        if symbol in _COMPARISONS:
+        if symbol in COMPARISONS:
             return self.compared(mark, left, right)
         self.check(mark, left, boolean=right.boolean)
         if right.boolean:
@@ -722,7 +556,7 @@ class _Reader:
         steps = max(left.steps, right.steps) + step
         a, b = left.number, right.number
         if a is not None and b is not None and not boolean:
-            value = self.bounded(_OPERATIONS[mark.symbol](a, b), mark.position)
+            value = self.bounded(OPERATIONS[mark.symbol](a, b), mark.position)
             return _Term((value,), mark.position)
         if steps > MOST_STEPS:
             raise self.fail(
@@ -790,28 +624,6 @@ _SPELLINGS = {"×": "*", "·": "*", "⋅": "*", "−": "-", "–": "-", "÷": "/
 }
 """How the grammar spells what people write."""
 
-_COMPARISONS = frozenset({"==", "!=", "<", "<=", ">", ">=", "≡"})
-_PREFIXES = frozenset({"negative", "positive", "not"})
-_LEVELS = {
-    symbol: level
-    for level, symbols in enumerate(
-        (
-            ("or",),
-            ("and",),
-            ("not",),
-            tuple(_COMPARISONS),
-            ("+", "-"),
-            ("*", "//", "%", "/"),
-            ("juxtaposed",),
-            ("negative", "positive"),
-            ("**",),
-        ),
-        start=1,
-    )
-    for symbol in symbols
-}
-"""How tightly operators bind, as in Python; a product without * binds tighter than one with it."""
-
 _SIGNS = {"-": "negative", "+": "positive", "not": "not"}
 _CLOSERS = {"⌊": "⌋", "⌈": "⌉"} | dict.fromkeys(("(", "floor", "ceil", "min", "max"), ")")
 _OPENERS = frozenset("(⌊⌈")
@@ -856,174 +668,3 @@ def _over(text: str) -> tuple[str, int] | None:
 
 def _short(name: str) -> str:
     return name if len(name) <= 40 else name[:40] + "..."
-
-
-def _number(code: Code) -> int | None:
-    """The constant that a program is, or None."""
-    return code[0] if len(code) == 1 and isinstance(code[0], int) else None
-
-
-# Running and printing.
-
-
-def _negation(condition: Any) -> Any:
-    return not condition if isinstance(condition, bool) else ~condition
-
-
-def _remainder(a: Any, b: Any) -> Any:
-    """The remainder of a / b; an algebra without it has its floors."""
-    return a % b if hasattr(type(a), "__mod__") else a - a // b * b
-
-
-_OPERATIONS: dict[str, Callable[..., Any]] = {
-    "+": operator.add,
-    "-": operator.sub,
-    "*": operator.mul,
-    "//": floor_div,
-    "%": _remainder,
-    "ceil": ceil_div,
-    "min": smin,
-    "max": smax,
-    "negative": operator.neg,
-    "==": equal,
-    "!=": lambda a, b: _negation(equal(a, b)),
-    "<": operator.lt,
-    "<=": operator.le,
-    ">": operator.gt,
-    ">=": operator.ge,
-    "and": operator.and_,
-    "or": operator.or_,
-    "not": _negation,
-}
-"""What the symbols mean, for all algebras alike."""
-
-
-def _by_slope(
-    choose: Callable[[int, int], int],
-) -> Callable[[_Line, _Line], _Line]:
-    """Two lines of one slope, and what is chosen of their offsets."""
-    return lambda a, b: (a[0], choose(a[1], b[1])) if a and b and a[0] == b[0] else None
-
-
-def _line_sum(a: _Line, b: _Line) -> _Line:
-    return (a[0] + b[0], a[1] + b[1]) if a and b else None
-
-
-def _line_product(a: _Line, b: _Line) -> _Line:
-    if not a or not b:
-        return None
-    (slope, offset), factor = (b, a[1]) if a[0] == 0 else (a, b[1])
-    return slope * factor, offset * factor
-
-
-def _line_part(divide: Callable[[int, int], int]) -> Callable[[_Line, tuple[int, int]], _Line]:
-    """A line over a constant, where that divides the slope."""
-    return lambda a, by: (a[0] // by[1], divide(a[1], by[1])) if a and a[0] % by[1] == 0 else None
-
-
-def _line_rest(a: _Line, by: tuple[int, int]) -> _Line:
-    return (0, a[1] % by[1]) if a and a[0] % by[1] == 0 else None
-
-
-_Line: TypeAlias = "tuple[int, int] | None"
-_LINES: dict[str, Callable[..., Any]] = {
-    "+": _line_sum,
-    "-": lambda a, b: _line_sum(a, _line_product(b, (0, -1))),
-    "*": _line_product,
-    "//": _line_part(floor_div),
-    "%": _line_rest,
-    "ceil": _line_part(ceil_div),
-    "min": _by_slope(min),
-    "max": _by_slope(max),
-    "negative": lambda a: _line_product(a, (0, -1)),
-}
-
-_BOUNDS: dict[str, Callable[..., Any]] = {
-    **dict.fromkeys(_OPERATIONS, max),
-    "+": operator.add,
-    "-": operator.add,
-    "*": lambda a, b: max(a, 1) * max(b, 1),
-    "negative": abs,
-    "not": abs,
-}
-"""A bound of every value on the way, from bounds of the operands; none is below theirs."""
-
-
-def _checked(n: Any) -> Any:
-    """The input size: a plain int, or what else an algebra has.
-
-    Raises:
-        TypeError: anything else.
-    """
-    number = integer(n)
-    if number is not None:
-        return number
-    if is_array(n):
-        if n.dtype.kind not in "iu":
-            raise TypeError(f"an array of sizes has integers, not {n.dtype}")
-        return n
-    if is_expression(n):
-        if n.is_number or n.is_integer is False:
-            raise TypeError(f"a size is an integer, not {n}")
-        return n
-    kind = type(n)
-    # Floats and fractions have all operators, and as_integer_ratio; numpy's bools have them too.
-    inexact = hasattr(kind, "as_integer_ratio") or kind.__module__ == "numpy"
-    if inexact or not hasattr(kind, "__floordiv__"):
-        raise TypeError(f"n is an int, a numpy array, a sympy expression or a map, not {n!r}")
-    return n
-
-
-def _int64(values: Any) -> Any:
-    """An array in int64.
-
-    Raises:
-        SizeError: a value does not fit.
-    """
-    if values.dtype == object:
-        outside = ((values < -(2**63)) | (values >= 2**63)).astype(bool)
-        if outside.any():
-            first = tuple([int(places[0]) for places in outside.nonzero()])
-            raise SizeError(
-                f"{int(outside.sum())} of {values.size} sizes do not fit into int64, the first at "
-                f"index {first[0] if len(first) == 1 else first}",
-                rule="the output size fits into int64",
-                hint="Evaluate these one by one, as ints.",
-            )
-    return values.astype("int64")
-
-
-def _written(code: Code) -> str:
-    """The program as text, with no more brackets than it needs."""
-    stack: list[tuple[str, int, int | str]] = []  # the text, how tightly it binds, its operator
-    for item in code:
-        if isinstance(item, int):
-            stack.append((str(item), 10 if item >= 0 else _LEVELS["negative"], item))
-        elif item == "n":
-            stack.append((item, 10, item))
-        elif item in _PREFIXES:
-            level = _LEVELS[item]
-            sign = "-" if item == "negative" else "not "
-            stack.append((sign + _bracketed(stack.pop(), level), level, item))
-        else:
-            right = stack.pop()
-            stack.append(_infix(item, stack.pop(), right))
-    return stack.pop()[0]
-
-
-def _infix(
-    symbol: str, left: tuple[str, int, int | str], right: tuple[str, int, int | str]
-) -> tuple[str, int, int | str]:
-    """Two printed operands and what stands between or around them."""
-    if symbol in ("min", "max"):
-        head = left[0][:-1] if left[2] == symbol else f"{symbol}({left[0]}"
-        return f"{head}, {right[0]})", 10, symbol
-    if symbol == "ceil":
-        return f"ceil({_bracketed(left, _LEVELS['/'])}/{right[0]})", 10, symbol
-    level = _LEVELS[symbol]
-    sign = symbol if symbol in ("*", "//") else f" {symbol} "
-    return _bracketed(left, level) + sign + _bracketed(right, level + 1), level, symbol
-
-
-def _bracketed(part: tuple[str, int, int | str], level: int) -> str:
-    return part[0] if part[1] >= level else f"({part[0]})"
