@@ -2,6 +2,7 @@
 
 One call of a framework is read by its dialect's table: `nn.Conv2d(3, 8, 5)`,
 `keras.layers.Conv2D(8, 5)`. The library's own notation is read too: `ConvTranspose(6, stride=2)`.
+A whole chain of them is read as its layers: `nn.Sequential(...)`, `keras.Sequential([...])`.
 """
 
 from __future__ import annotations
@@ -14,16 +15,20 @@ from typing import TYPE_CHECKING, Any
 from deconvcalc import layers
 from deconvcalc.dialects import CHANNELS, DIALECTS, OPEN, REQUIRED, Call, Given
 from deconvcalc.errors import DeconvcalcError, NotationError, QueryError
+from deconvcalc.values import MOST_AXES, Value
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Container, Iterator, Mapping, Sequence
 
     from deconvcalc.layers import Layer
 
-__all__ = ["parse"]
+__all__ = ["Pasted", "layer_of", "parse", "parse_model"]
 
 LONGEST = 10_000
-"""How many characters a text may have."""
+"""How many characters the text of a layer may have."""
+
+LONGEST_MODEL = 200_000
+"""How many characters the text of a model may have."""
 
 DEEPEST = 40
 """How many brackets may be open at once."""
@@ -71,11 +76,100 @@ def parse(text: str, *, dialect: str | None = None) -> Layer:
     return _Reader(text).layer(dialect)
 
 
+class Pasted(Value):
+    """One layer of a chain, as it stands in pasted text.
+
+    Args:
+        name: its name in the chain, as the framework makes it: `1.0`, `conv2d_2`, or its own.
+        layer: the canonical layer; None where only the shape that it gets tells what it is.
+        call: the name of the call.
+        dialect: whose call it is, or None: the library's own, or one that is taken on trust.
+        arguments: what the call was given, with its defaults.
+        position: the index of its first character.
+        line: the line that it stands on.
+    """
+
+    __slots__ = _fields = ("name", "layer", "call", "dialect", "arguments", "position", "line")
+    name: str
+    layer: Layer | None
+    call: str
+    dialect: str | None
+    arguments: dict[str, Any]
+    position: int
+    line: int
+
+    def __init__(
+        self,
+        name: str,
+        layer: Layer | None,
+        call: str,
+        dialect: str | None,
+        arguments: dict[str, Any],
+        position: int,
+        line: int,
+    ) -> None:
+        self._set(name=name, layer=layer, call=call, dialect=dialect, arguments=arguments)
+        self._set(position=position, line=line)
+
+
+def parse_model(text: str, *, same: Container[str] = ()) -> tuple[Pasted, ...]:
+    """Read a chain of layers from pasted text. Nothing in it is evaluated.
+
+    Args:
+        text: `nn.Sequential(...)`, `keras.Sequential([...])`, a list of calls, or one call; chains
+            may stand inside chains, and children have names by `OrderedDict([("name", call)])`.
+            `model = keras.Sequential()` with lines of `model.add(...)` is read too, and lines that
+            import something are passed over.
+        same: the names of calls that are not known and leave sizes as they are.
+
+    Returns:
+        The layers, in order.
+
+    Raises:
+        NotationError: text that is no such chain, a call that is not known, or one that its
+            framework refuses; with a caret under the fault.
+        TypeError: `text` is no string.
+
+    >>> chain = parse_model("nn.Sequential(nn.Conv2d(3, 8, 3), nn.Sequential(nn.ReLU()))")
+    >>> [(one.name, one.layer) for one in chain]
+    [('0', Conv(3, in_channels=3, out_channels=8, axes=2)), ('1.0', Identity(name='ReLU'))]
+    """
+    if not isinstance(text, str):
+        raise TypeError(f"parse_model reads text, not {type(text).__name__}")
+    return tuple(_ModelReader(text, same).chain())
+
+
+def layer_of(kind: str, fields: Mapping[str, Any]) -> Layer:
+    """A layer of the library from its name and its fields.
+
+    Raises:
+        QueryError: there is no such layer, or it has no such field, or needs another one.
+        DeconvcalcError: the layer refuses a value.
+
+    >>> layer_of("Conv", {"kernel_size": 3, "stride": 2})
+    Conv(3, stride=2)
+    """
+    spec = _OWN.get(kind)
+    if spec is None:
+        raise QueryError(
+            f"{kind} is no layer of deconvcalc", rule="kind", hint=_nearest(kind, list(_OWN))
+        )
+    known = [name for name, _ in spec.parameters]
+    for name in fields:
+        if name not in known:
+            raise QueryError(f"{kind} has no field {name}", rule=name, hint=_nearest(name, known))
+    for name, default in spec.parameters:
+        if default is REQUIRED and name not in fields:
+            raise QueryError(f"{kind} needs {name}", rule="kind", hint=_signature(spec))
+    layer: Layer = spec.make(Given(spec, {**dict(spec.parameters), **fields}))
+    return layer
+
+
 class _Reader:
     """Reads one text; every error shows the text."""
 
-    def __init__(self, text: str) -> None:
-        self.given = text
+    def __init__(self, text: str, longest: int = LONGEST) -> None:
+        self.given, self.longest = text, longest
         named = _NAMED.match(text)  # a line of a printed model: (conv): Conv2d(...)
         self.skipped = named.end() if named else len(text) - len(text.lstrip())
         text = text[self.skipped :].strip().rstrip(",; \t\r\n\f\v")
@@ -130,8 +224,8 @@ class _Reader:
         """Refuse text that is empty, long or deep before the parser sees it."""
         if not self.text:
             raise self.fail("there is no text to read", 0, hint=_HINT)
-        if len(self.text) > LONGEST:
-            raise self.fail(f"the text is longer than {LONGEST} characters", LONGEST)
+        if len(self.text) > self.longest:
+            raise self.fail(f"the text is longer than {self.longest} characters", self.longest)
         if len(self.text) <= MOST_DIGITS and sum(map(self.text.count, "([{")) <= DEEPEST:
             return  # too short for any of the faults below
         depth = digits = 0
@@ -279,6 +373,223 @@ class _Reader:
             rule=name,
             hint="Names and expressions are not evaluated: put the value in.",
         )
+
+
+class _ModelReader(_Reader):
+    """Reads a chain of layers."""
+
+    def __init__(self, text: str, same: Container[str]) -> None:
+        super().__init__(text, LONGEST_MODEL)
+        self.same = same
+        self.counts: dict[str, int] = {}
+
+    def chain(self) -> Iterator[Pasted]:
+        """The layers of the text."""
+        self.check_size()
+        lines = [
+            line for line in self.tree().body if not isinstance(line, (ast.Import, ast.ImportFrom))
+        ]
+        if not lines:
+            raise self.fail("there is no layer in this text", 0, hint=_MODEL_HINT)
+        head, *rest = lines
+        value, name = self.assigned(head)
+        yield from self.members(value, "", None, alone=True)
+        place = _length(value)
+        for line in rest:
+            added = _added(line, name)
+            if added is None:
+                hint = _MODEL_HINT
+                if isinstance(line, (ast.Assign, ast.AnnAssign)):
+                    hint = "Their order stands in forward: " + hint
+                raise self.fail("this is not one chain of layers", line, hint=hint)
+            yield from self.members(added, str(place), "keras")
+            place += 1
+
+    def assigned(self, line: ast.stmt) -> tuple[ast.expr, str | None]:
+        """The value of a line, and the name that it is given."""
+        name = None
+        if isinstance(line, ast.Assign) and isinstance(line.targets[0], ast.Name):
+            name = line.targets[0].id
+        if isinstance(line, (ast.Assign, ast.AnnAssign, ast.Expr)) and line.value is not None:
+            return line.value, name
+        raise self.fail("this is no chain of layers", line, hint=_MODEL_HINT)
+
+    def members(
+        self, node: ast.expr, name: str, dialect: str | None, *, alone: bool = False
+    ) -> Iterator[Pasted]:
+        """The layers of a call or a list of calls."""
+        match node:
+            case ast.List(items) | ast.Tuple(items) if alone:
+                yield from self.all([(None, one) for one in items], name, dialect)
+            case ast.Call(func) if not isinstance(func, ast.Call):
+                *prefix, called = self.path(func)
+                if called == "Sequential":
+                    theirs = _whose(prefix, node)
+                    yield from self.all(self.children(node), name, theirs or dialect)
+                else:
+                    yield from self.one(node, name or "0", dialect)
+            case ast.Call(ast.Call() as inner):  # Keras: layer(...)(x)
+                yield from self.members(inner, name, dialect)
+            case _:
+                raise self.fail("this is no call of a layer", node, hint=_MODEL_HINT)
+
+    def all(
+        self, items: Sequence[tuple[str | None, ast.expr]], name: str, dialect: str | None
+    ) -> Iterator[Pasted]:
+        """The layers of all children of a chain, called after their places."""
+        for place, (given, item) in enumerate(items):
+            own = str(place) if given is None else given
+            yield from self.members(item, f"{name}.{own}" if name else own, dialect)
+
+    def children(self, call: ast.Call) -> list[tuple[str | None, ast.expr]]:
+        """What a Sequential is made of, with names where they are given."""
+        for keyword in call.keywords:
+            if keyword.arg not in ("name", "layers", "trainable"):
+                raise self.fail(f"Sequential has no argument {keyword.arg}", keyword)
+        given = [*call.args, *[one.value for one in call.keywords if one.arg == "layers"]]
+        for node in given:
+            if isinstance(node, ast.Starred):
+                raise self.fail("*layers cannot be read: write them out", node)
+        match given:
+            case [ast.List(items) | ast.Tuple(items)]:
+                return [(None, one) for one in items]
+            case [ast.Call(func, arguments, keywords)] if self.path(func)[-1] == "OrderedDict":
+                return [
+                    *[pair for one in arguments for pair in self.pairs(one)],
+                    *[(one.arg, one.value) for one in keywords],
+                ]
+        return [(None, one) for one in given]
+
+    def pairs(self, node: ast.expr) -> Iterator[tuple[str | None, ast.expr]]:
+        """The names and calls of a dict, or of a list of pairs."""
+        match node:
+            case ast.Dict(keys, values):
+                found = zip(keys, values, strict=True)
+            case ast.List(items) | ast.Tuple(items) if all(map(_is_pair, items)):
+                found = iter([tuple(one.elts) for one in items])  # type: ignore[attr-defined]
+            case _:
+                raise self.fail("names and layers come as pairs here", node, hint=_MODEL_HINT)
+        for name, value in found:
+            if not isinstance(name, ast.Constant) or not isinstance(name.value, str):
+                raise self.fail("the name of a layer is text", name or node, rule="name")
+            yield name.value, value
+
+    def one(self, call: ast.Call, place: str, dialect: str | None) -> Iterator[Pasted]:
+        """One layer; in front of it, the input that Keras lets it name."""
+        *prefix, called = self.path(call.func)
+        keywords = {one.arg: one.value for one in call.keywords}
+        if called in _INPUTS and not (dialect == "torch" or "nn" in prefix):
+            shape = keywords.get("shape", keywords.get("batch_shape"))
+            yield self.input(shape if shape is not None else [*call.args, None][0], call, keywords)
+            return
+        if called in self.same:
+            yield self.pasted(layers.Identity(called), call, called, place, None, {})
+            return
+        try:
+            spec = self.spec(call, dialect)
+        except NotationError as error:
+            error.hint = f"{error.hint} {_TRUST.format(called)}"
+            raise
+        whose = next((d.name for d in DIALECTS.values() if d.calls.get(spec.name) is spec), None)
+        if whose == "keras" and "input_shape" in keywords:
+            yield self.input(keywords["input_shape"], call, {})
+        nodes = self.bind(call, spec)
+        values = dict(spec.parameters) | {
+            name: self.argument(node, name) for name, node in nodes.items()
+        }
+        layer = None
+        if (whose, spec.name) not in _BY_SHAPE:
+            layer = self.made(call, spec, own=whose is None)
+        name = self.kerasly(spec.name, keywords) if whose == "keras" else place
+        yield self.pasted(layer, call, spec.name, name, whose, values)
+
+    def argument(self, node: ast.expr, name: str) -> Any:
+        """The value of an argument, or None where it is no literal."""
+        try:
+            return self.value(node, name, own=False)
+        except NotationError:
+            return None
+
+    def input(
+        self, shape: ast.expr | None, call: ast.Call, keywords: Mapping[str | None, ast.expr]
+    ) -> Pasted:
+        """The shape that a Keras model gives its input, channels last."""
+        sizes = None if shape is None else self.value(shape, "shape", own=False)
+        if not isinstance(sizes, (tuple, list)) or not 0 < len(sizes) <= MOST_AXES + 2:
+            raise self.fail("the shape of an input is a tuple", shape or call, rule="shape")
+        if "batch_shape" in keywords:
+            sizes = sizes[1:]
+        for one in sizes:
+            if one is not None and (type(one) is not int or one < 1):
+                raise self.fail(
+                    "a shape has ints of at least 1, and None", shape or call, rule="shape"
+                )
+        return self.pasted(None, call, "Input", "", "keras", {"shape": tuple(sizes)})
+
+    def kerasly(self, called: str, keywords: Mapping[str | None, ast.expr]) -> str:
+        """The name of a Keras layer: its own, or that of its kind and a number."""
+        match keywords.get("name"):
+            case ast.Constant(str(name)):
+                return name
+        kind = _WORDS.sub("_", called).lower()
+        number = self.counts.get(kind, 0)
+        self.counts[kind] = number + 1
+        return f"{kind}_{number}" if number else kind
+
+    def pasted(
+        self,
+        layer: Layer | None,
+        call: ast.Call,
+        called: str,
+        name: str,
+        dialect: str | None,
+        arguments: dict[str, Any],
+    ) -> Pasted:
+        """A layer with its place in the text."""
+        position = self.position(call)
+        line = self.text.count("\n", 0, position) + 1
+        return Pasted(name, layer, called, dialect, arguments, self.skipped + position, line)
+
+
+def _added(line: ast.stmt, model: str | None) -> ast.expr | None:
+    """What a line `model.add(layer)` adds."""
+    match line:
+        case ast.Expr(ast.Call(ast.Attribute(ast.Name(name), "add"), [item], [])) if name == model:
+            return item
+    return None
+
+
+def _length(node: ast.expr) -> int:
+    """How many children a chain has that others are added to."""
+    match node:
+        case ast.Call(_, [ast.List(items)]):
+            return len(items)
+        case ast.Call(_, items):
+            return len(items)
+    return 1
+
+
+def _whose(prefix: list[str], call: ast.Call) -> str | None:
+    """Whose Sequential it is: by its module; PyTorch's takes no list."""
+    for dialect in DIALECTS.values():
+        if not dialect.prefixes.isdisjoint(prefix):
+            return dialect.name
+    if not call.args or isinstance(call.args[0], (ast.List, ast.Tuple)):
+        return "keras"
+    return "torch"
+
+
+def _is_pair(node: ast.expr) -> bool:
+    return isinstance(node, (ast.Tuple, ast.List)) and len(node.elts) == 2
+
+
+_INPUTS = ("Input", "InputLayer")
+_BY_SHAPE = {("torch", "Unflatten")}
+"""Calls that make channels: no layer by themselves, whose axes are spatial."""
+
+_WORDS = re.compile(r"(?<=.)(?=[A-Z][a-z])|(?<=[a-z])(?=[A-Z])")
+_MODEL_HINT = "Give one chain, as in nn.Sequential(nn.Conv2d(3, 8, 3), nn.ReLU()), or a list."
+_TRUST = "If it leaves sizes as they are, say so: --assume {0}=same"
 
 
 def _rule(func: ast.expr) -> str | None:
