@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         NotationError,
         QueryError,
         SizeError,
+        SpecError,
         UndecidedError,
     )
     from deconvcalc.inversion import Inverse, invert
@@ -137,6 +138,7 @@ __all__ = [
     "SizeMap",
     "Sizes",
     "Slice",
+    "SpecError",
     "Step",
     "ToSize",
     "Trace",

@@ -13,6 +13,7 @@ __all__ = [
     "NotationError",
     "QueryError",
     "SizeError",
+    "SpecError",
     "UndecidedError",
 ]
 
@@ -64,6 +65,36 @@ class DialectError(DeconvcalcError):
 
 class QueryError(DeconvcalcError):
     """A question that cannot be asked, for example an empty range of strides."""
+
+
+class SpecError(DeconvcalcError):
+    """A description of a model that cannot be read: its rule names the key at fault.
+
+    Attributes:
+        where: the file and the line, as in "unet.toml:12".
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        where: str,
+        rule: str | None = None,
+        hint: str | None = None,
+    ) -> None:
+        super().__init__(f"{where}: {message}", rule=rule, hint=hint)
+        self.where = where
+
+    def __reduce__(self) -> Any:
+        return _spec_again, (self.message, self.__dict__)
+
+
+def _spec_again(message: str, fields: dict[str, Any]) -> SpecError:
+    """The same error on the other side of a pickle."""
+    error = SpecError("", where="")
+    error.__dict__.update(fields)
+    error.args = (message,)
+    return error
 
 
 class UndecidedError(DeconvcalcError):

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from deconvcalc.layers import Layer
 
-__all__ = ["Pasted", "layer_of", "parse", "parse_model"]
+__all__ = ["Pasted", "layer_of", "nearest", "parse", "parse_model"]
 
 LONGEST = 10_000
 """How many characters the text of a layer may have."""
@@ -112,7 +112,9 @@ class Pasted(Value):
         self._set(position=position, line=line)
 
 
-def parse_model(text: str, *, same: Container[str] = ()) -> tuple[Pasted, ...]:
+def parse_model(
+    text: str, *, same: Container[str] = (), trusting: bool = False
+) -> tuple[Pasted, ...]:
     """Read a chain of layers from pasted text. Nothing in it is evaluated.
 
     Args:
@@ -121,6 +123,7 @@ def parse_model(text: str, *, same: Container[str] = ()) -> tuple[Pasted, ...]:
             `model = keras.Sequential()` with lines of `model.add(...)` is read too, and lines that
             import something are passed over.
         same: the names of calls that are not known and leave sizes as they are.
+        trusting: whether every call that is not known is taken for one of those.
 
     Returns:
         The layers, in order.
@@ -136,7 +139,7 @@ def parse_model(text: str, *, same: Container[str] = ()) -> tuple[Pasted, ...]:
     """
     if not isinstance(text, str):
         raise TypeError(f"parse_model reads text, not {type(text).__name__}")
-    return tuple(_ModelReader(text, same).chain())
+    return tuple(_ModelReader(text, same, trusting).chain())
 
 
 def layer_of(kind: str, fields: Mapping[str, Any]) -> Layer:
@@ -152,12 +155,12 @@ def layer_of(kind: str, fields: Mapping[str, Any]) -> Layer:
     spec = _OWN.get(kind)
     if spec is None:
         raise QueryError(
-            f"{kind} is no layer of deconvcalc", rule="kind", hint=_nearest(kind, list(_OWN))
+            f"{kind} is no layer of deconvcalc", rule="kind", hint=nearest(kind, list(_OWN))
         )
     known = [name for name, _ in spec.parameters]
     for name in fields:
         if name not in known:
-            raise QueryError(f"{kind} has no field {name}", rule=name, hint=_nearest(name, known))
+            raise QueryError(f"{kind} has no field {name}", rule=name, hint=nearest(name, known))
     for name, default in spec.parameters:
         if default is REQUIRED and name not in fields:
             raise QueryError(f"{kind} needs {name}", rule="kind", hint=_signature(spec))
@@ -271,7 +274,7 @@ class _Reader:
                 f"{name} is no layer of {' or '.join(tables)} that is known here",
                 call.func,
                 rule="name",
-                hint=_nearest(name, [known for calls in tables.values() for known in calls]),
+                hint=nearest(name, [known for calls in tables.values() for known in calls]),
             )
         keywords = [keyword.arg for keyword in call.keywords]
         fitting = [spec for spec in found if all(_takes(spec, keyword) for keyword in keywords)]
@@ -335,7 +338,7 @@ class _Reader:
                     f"{spec.name} has no argument {keyword.arg}",
                     keyword,
                     rule=keyword.arg,
-                    hint=_nearest(keyword.arg, names),
+                    hint=nearest(keyword.arg, names),
                 )
             nodes[keyword.arg] = keyword.value
         return nodes
@@ -378,9 +381,9 @@ class _Reader:
 class _ModelReader(_Reader):
     """Reads a chain of layers."""
 
-    def __init__(self, text: str, same: Container[str]) -> None:
+    def __init__(self, text: str, same: Container[str], trusting: bool) -> None:
         super().__init__(text, LONGEST_MODEL)
-        self.same = same
+        self.same, self.trusting = same, trusting
         self.counts: dict[str, int] = {}
 
     def chain(self) -> Iterator[Pasted]:
@@ -488,7 +491,10 @@ class _ModelReader(_Reader):
         try:
             spec = self.spec(call, dialect)
         except NotationError as error:
-            error.hint = f"{error.hint} {_TRUST.format(called)}"
+            if self.trusting:
+                yield self.pasted(layers.Identity(called), call, called, place, None, {})
+                return
+            error.hint = f"{error.hint}\n  {_TRUST.format(called)}"
             raise
         whose = next((d.name for d in DIALECTS.values() if d.calls.get(spec.name) is spec), None)
         if whose == "keras" and "input_shape" in keywords:
@@ -697,7 +703,8 @@ def _takes(spec: Call, keyword: str | None) -> bool:
     return any(keyword == name for name, _ in spec.parameters)
 
 
-def _nearest(name: str, known: list[str]) -> str:
+def nearest(name: str, known: list[str]) -> str:
+    """The known name that is meant, as a question; or what is known."""
     from difflib import get_close_matches
 
     spelled: dict[str, list[str]] = {}

@@ -5,8 +5,8 @@ from __future__ import annotations
 from math import prod
 from typing import TYPE_CHECKING, Any
 
-from deconvcalc.errors import DeconvcalcError, LayerError, NotationError, SizeError
-from deconvcalc.layers import Conv, Dense, Flatten, Layer, Reshape
+from deconvcalc.errors import DeconvcalcError, LayerError, NotationError, QueryError, SizeError
+from deconvcalc.layers import Conv, Dense, Flatten, Identity, Layer, Reshape
 from deconvcalc.model.conditions import Condition
 from deconvcalc.model.graph import AXIS_NAMES, Model
 from deconvcalc.model.operations import Given, Operation, Unflatten
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from deconvcalc.model.graph import Node
     from deconvcalc.model.operations import Shape
 
-__all__ = ["asked", "inputs_of", "learned", "put", "same_names", "traced"]
+__all__ = ["asked", "inputs_of", "learned", "put", "same_names", "traced", "wanted"]
 
 IMAGE = 2
 """How many axes an input has where nothing says so."""
@@ -49,7 +49,7 @@ def traced(
     """
     same = same_names(assume)
     chain = parse_model(text, same=same)
-    (asked_for,) = inputs or inputs_of(text, None, None, assume=assume)
+    (asked_for,) = inputs or inputs_of(text, None)
     model = Model()
     node = model.input(asked_for.name, channels=asked_for.channels, axes=asked_for.axes)
     for one in chain:
@@ -65,46 +65,47 @@ def traced(
             node.where = f"line {one.line}"
     model.output(node)
     passed = [one.call for one in chain if one.call in same]
-    return Traced("layers", [Path(model)], tuple(dict.fromkeys(passed)))
+    return Traced(_kind(chain), [Path(model)], tuple(dict.fromkeys(passed)))
 
 
-def inputs_of(
-    text: str,
-    size: Any,
-    channels: Any = None,
-    *,
-    assume: Mapping[str, str] | None = None,
-) -> tuple[InputSpec, ...]:
+def _kind(chain: Sequence[Pasted]) -> str:
+    """Whose layers they are, if all are of one framework."""
+    found = {one.dialect for one in chain if one.dialect is not None}
+    own = any(one.dialect is None and not isinstance(one.layer, Identity) for one in chain)
+    return found.pop() if len(found) == 1 and not own else "layers"
+
+
+def inputs_of(text: str, size: Any, channels: Any = None) -> tuple[InputSpec, ...]:
     """The input of a pasted model, at the size that is asked about.
 
     Args:
         text: the model.
         size: one size, a tuple of one per axis, a dict with such by the name `input`, or None.
         channels: how many channels, a dict likewise, or None: what the layers say.
-        assume: as for `traced`.
 
     Raises:
         NotationError: text that is no chain of layers.
         SizeError: sizes for other axes than the layers have.
     """
-    chain = parse_model(text, same=same_names(assume))
-    axes, own = None, None
-    for one in chain:
-        if one.call == "Input" and axes is None:
-            shape = one.arguments["shape"]
-            axes, own = len(shape) - 1, shape[-1]
-        if one.layer is not None:
-            axes = axes if axes is not None else _axes(one.layer)
-            own = own or getattr(one.layer, "in_channels", None)
-            if own or getattr(one.layer, "out_channels", None):
-                break
+    own, axes = wanted(parse_model(text, trusting=True))
     return (asked("input", own, axes, size, channels),)
 
 
-def _axes(layer: Layer) -> int | None:
-    if isinstance(layer, Dense):
-        return 0
-    return layer.axes
+def wanted(chain: Sequence[Pasted]) -> tuple[int | None, int | None]:
+    """The channels and the axes that a chain of layers wants of its input, if it says."""
+    channels, axes = None, None
+    for one in chain:
+        if one.call == "Input" and one.layer is None:
+            *sizes, last = one.arguments["shape"]
+            return last, len(sizes)
+        if isinstance(one.layer, Dense) and axes is None:
+            return one.layer.in_features, 0
+        if axes is None and one.layer is not None:
+            axes = one.layer.axes
+        channels = getattr(one.layer, "in_channels", None)
+        if channels or getattr(one.layer, "out_channels", None):
+            break
+    return channels, axes
 
 
 def same_names(assume: Mapping[str, str] | None) -> frozenset[str]:
@@ -113,8 +114,6 @@ def same_names(assume: Mapping[str, str] | None) -> frozenset[str]:
     Raises:
         QueryError: something else is said of one.
     """
-    from deconvcalc.errors import QueryError
-
     for name, what in (assume or {}).items():
         if what != "same":
             raise QueryError(
@@ -178,7 +177,7 @@ def asked(
 
 
 def put(model: Model, one: Pasted, source: Node, name: str | None) -> Node:
-    """A pasted layer behind a node.
+    """A pasted layer behind a node; an input of Keras adds none where it asks for nothing.
 
     Raises:
         DeconvcalcError: it does not go there.
