@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         QueryError,
         SizeError,
         SpecError,
+        TraceError,
         UndecidedError,
     )
     from deconvcalc.inversion import Inverse, invert
@@ -142,6 +143,7 @@ __all__ = [
     "Step",
     "ToSize",
     "Trace",
+    "TraceError",
     "TransposeTo",
     "UndecidedError",
     "Unflatten",

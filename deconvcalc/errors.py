@@ -14,6 +14,7 @@ __all__ = [
     "QueryError",
     "SizeError",
     "SpecError",
+    "TraceError",
     "UndecidedError",
 ]
 
@@ -107,6 +108,10 @@ class CheckError(DeconvcalcError):
 
 class ConversionError(DeconvcalcError):
     """A layer that no layers of a framework can be; the message says why."""
+
+
+class TraceError(DeconvcalcError):
+    """A model that cannot be traced, for example one whose own code raises."""
 
 
 class NotationError(DeconvcalcError):

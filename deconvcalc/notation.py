@@ -465,17 +465,24 @@ class _ModelReader(_Reader):
 
     def pairs(self, node: ast.expr) -> Iterator[tuple[str | None, ast.expr]]:
         """The names and calls of a dict, or of a list of pairs."""
+        found: list[tuple[ast.expr | None, ast.expr]]
         match node:
             case ast.Dict(keys, values):
-                found = zip(keys, values, strict=True)
-            case ast.List(items) | ast.Tuple(items) if all(map(_is_pair, items)):
-                found = iter([tuple(one.elts) for one in items])  # type: ignore[attr-defined]
+                found = list(zip(keys, values, strict=True))
+            case ast.List(items) | ast.Tuple(items):
+                found = [self.pair(one) for one in items]
             case _:
                 raise self.fail("names and layers come as pairs here", node, hint=_MODEL_HINT)
         for name, value in found:
             if not isinstance(name, ast.Constant) or not isinstance(name.value, str):
                 raise self.fail("the name of a layer is text", name or node, rule="name")
             yield name.value, value
+
+    def pair(self, node: ast.expr) -> tuple[ast.expr, ast.expr]:
+        """A name and a call."""
+        if isinstance(node, (ast.Tuple, ast.List)) and len(node.elts) == 2:
+            return node.elts[0], node.elts[1]
+        raise self.fail("names and layers come as pairs here", node, hint=_MODEL_HINT)
 
     def one(self, call: ast.Call, place: str, dialect: str | None) -> Iterator[Pasted]:
         """One layer; in front of it, the input that Keras lets it name."""
@@ -583,10 +590,6 @@ def _whose(prefix: list[str], call: ast.Call) -> str | None:
     if not call.args or isinstance(call.args[0], (ast.List, ast.Tuple)):
         return "keras"
     return "torch"
-
-
-def _is_pair(node: ast.expr) -> bool:
-    return isinstance(node, (ast.Tuple, ast.List)) and len(node.elts) == 2
 
 
 _INPUTS = ("Input", "InputLayer")

@@ -29,6 +29,7 @@ __all__ = [
     "CountType",
     "SizeType",
     "Verb",
+    "debugs",
     "exit_2",
     "wants_rich",
     "working",
@@ -220,6 +221,13 @@ class Verb(click.Command):
         super().__init__(*args, **kwargs)
         if self.help:
             self.help = self.help.replace("\\b\n", "\b\n")
+        text = "Show where in the code an error comes from."
+        self.params.append(click.Option(["--debug"], is_flag=True, help=text))
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the verb; --debug is for all of them."""
+        ctx.meta[_DEBUG] = ctx.params.pop("debug")
+        return super().invoke(ctx)
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Read the arguments."""
@@ -261,11 +269,22 @@ def exit_2(*, typed: bool = False) -> Iterator[None]:
     try:
         yield
     except DeconvcalcError as error:
-        raise click.UsageError(_typed(str(error)) if typed else str(error)) from None
-    except TypeError as error:
-        if error.__traceback__ is None or "must be" not in str(error):
+        if debugs():
             raise
         raise click.UsageError(_typed(str(error)) if typed else str(error)) from None
+    except TypeError as error:
+        if debugs() or error.__traceback__ is None or "must be" not in str(error):
+            raise
+        raise click.UsageError(_typed(str(error)) if typed else str(error)) from None
+
+
+_DEBUG = "deconvcalc.debug"
+
+
+def debugs() -> bool:
+    """Whether --debug asks for tracebacks."""
+    ctx = click.get_current_context(silent=True)
+    return ctx is not None and bool(ctx.meta.get(_DEBUG))
 
 
 _NAMES = (

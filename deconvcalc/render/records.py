@@ -21,6 +21,7 @@ __all__ = [
     "families_text",
     "json_text",
     "markdown",
+    "rows_text",
     "size_document",
     "size_text",
     "verdicts_text",
@@ -59,7 +60,7 @@ def families_text(answers: Answers, families: Sequence[Family], form: str) -> st
             row["fixed"] = " ".join([f"{name}={value}" for name, value in row["fixed"].items()])
             row["letters"] = " ".join(row["letters"])
             row["conditions"] = "; ".join(row["conditions"])
-        return _csv(rows) if rows else "op"
+        return rows_text(rows) if rows else "op"
     result = _head(answers) | {"families": rows}
     if not answers:
         result["reason"] = answers.reason.to_record()
@@ -141,16 +142,19 @@ def _text(value: Any) -> str:
     return "" if value is None else str(_cell(value))
 
 
-def json_text(value: dict[str, Any]) -> str:
-    """One document; a line for each answer, so that it can be read and compared."""
+def json_text(value: dict[str, Any], name: str = "answers") -> str:
+    """One document; a line for each answer, so that it can be read and compared.
+
+    `name` is the field that has a line for each of its elements.
+    """
     import json
 
-    rows = value.get("answers")
+    rows = value.get(name)
     if not rows:
         return json.dumps(value, indent=2)
-    head = json.dumps(value | {"answers": []}, indent=2)
+    head = json.dumps(value | {name: []}, indent=2)
     lines = ",\n".join(["    " + json.dumps(row) for row in rows])
-    return head.replace('"answers": []', f'"answers": [\n{lines}\n  ]', 1)
+    return head.replace(f'\n  "{name}": []', f'\n  "{name}": [\n{lines}\n  ]', 1)
 
 
 def csv_lines(
@@ -209,7 +213,7 @@ def verdicts_text(
         return markdown(table(layer, size, result, verdicts))
     rows = [verdict.to_record() for verdict in verdicts]
     if form == "csv":
-        return _csv(rows)
+        return rows_text(rows)
     return json_text(
         {
             "schema": SCHEMA,
@@ -230,11 +234,11 @@ def checkers_text(found: Sequence[Status], form: str) -> str:
         return markdown(checkers_table(found))
     names = ("name", "state", "versions", "reason", "hint")
     rows = [{name: getattr(one, name) for name in names} for one in found]
-    return _csv(rows) if form == "csv" else json_text({"schema": SCHEMA, "checkers": rows})
+    return rows_text(rows) if form == "csv" else json_text({"schema": SCHEMA, "checkers": rows})
 
 
-def _csv(rows: Sequence[dict[str, Any]]) -> str:
-    """Rows with the same names; what has parts of its own is written as JSON writes it."""
+def rows_text(rows: Sequence[dict[str, Any]]) -> str:
+    """CSV of rows with the same names; what has parts of its own is written as JSON writes it."""
     import csv
     import json
     from io import StringIO

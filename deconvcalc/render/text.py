@@ -21,6 +21,15 @@ __all__ = [
 ]
 
 
+NUMBERS = frozenset(
+    (
+        *("#", "k", "s", "p", "op", "d", "f", "shift", "layers"),
+        *("channels", "params", "MACs", "memory", "field", "stride"),
+    )
+)
+"""The columns that are numbers, and so end at the right."""
+
+
 def table(answers: Answers, limit: int | None = ROWS) -> str:
     """The answers as a table in plain text of full width, or the reason why there are none."""
     return plain(sheet(answers, limit))
@@ -56,7 +65,7 @@ def lines(made: Sheet) -> list[tuple[str, str]]:
 
 def is_left(column: str) -> bool:
     """Whether a column is text, and so starts at the left."""
-    return column not in ("#", "k", "s", "p", "op", "d", "f", "shift", "layers")
+    return column not in NUMBERS
 
 
 def labelled(pairs: list[tuple[str, str]]) -> list[str]:

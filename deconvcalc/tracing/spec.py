@@ -39,6 +39,7 @@ from deconvcalc.tracing.lines import Place, places
 from deconvcalc.tracing.pasted import asked, put, same_names, wanted
 from deconvcalc.tracing.path import InputSpec, Path, Traced
 from deconvcalc.tracing.schema import check
+from deconvcalc.tracing.where import short
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -116,7 +117,7 @@ class _Spec:
 
     def __init__(self, path: str | FilePath) -> None:
         self.path = FilePath(path)
-        self.file = _short(self.path)
+        self.file = short(self.path)
         self.text = self._text()
         self._places: dict[Place, int] | None = None
         self.data = self._data()
@@ -166,7 +167,7 @@ class _Spec:
         """The error that says where something is wrong; None for the whole file."""
         where = self.file if place is None else self.where(place)
         rule = next((step for step in reversed(place or ()) if isinstance(step, str)), None)
-        return SpecError(message, where=where, rule=rule, hint=hint)
+        return SpecError(message, where=where, rule=rule and rule[:_LONGEST_RULE], hint=hint)
 
     @contextmanager
     def told(self, place: Place) -> Iterator[None]:
@@ -231,6 +232,7 @@ class _Builder:
                 node = self.model.input(one.name, channels=one.channels, axes=one.axes)
             node.where = self.spec.where(place)
             self.scopes[0][one.name] = node
+        self.check_amount()
         last = self.items(self.spec.data["layers"], ("layers",), self.model.inputs[0], "")
         outputs = self.spec.data.get("outputs")
         if outputs is None:
@@ -238,6 +240,11 @@ class _Builder:
         for number, name in enumerate(outputs or ()):
             self.model.output(self.find(name, ("outputs", number), ()))
         return self.model
+
+    def check_amount(self) -> None:
+        """Refuse more layers than are built, before any is."""
+        if _amount(self.spec.data["layers"]) > MOST_NODES:
+            raise self.spec.fail(f"the model has more than {MOST_NODES:,} layers", ("layers",))
 
     def items(self, items: list[Any], place: Place, before: Node, prefix: str) -> Node:
         """Layers one after the other, behind a node."""
@@ -347,8 +354,9 @@ class _Builder:
         try:
             return layer_of(given["kind"], fields)
         except (DeconvcalcError, TypeError) as error:
-            rule = getattr(error, "rule", None) or "kind"
-            at = (*place, "layer", rule if rule in given else "kind")
+            rule = getattr(error, "rule", None) or ""
+            named = [name for name in given if name == rule or f"{name} must be" in str(error)]
+            at = (*place, "layer", named[0] if named else "kind")
             text = getattr(error, "message", str(error))
             raise self.spec.fail(text, at, getattr(error, "hint", None)) from None
 
@@ -401,7 +409,20 @@ _OPERATIONS: dict[str, Callable[[dict[str, Any]], Operation]] = {
 }
 """What each key makes of its table."""
 
+_LONGEST_RULE = 60
 _HINT = "A key stands before each value, and text stands in quotes."
+
+
+def _amount(items: list[Any]) -> int:
+    """How many layers there are at least, with all repetitions."""
+    return sum(
+        [
+            item["repeat"] * _amount(item["layers"])
+            if isinstance(item, dict) and "repeat" in item
+            else 1
+            for item in items
+        ]
+    )
 
 
 def _input_name(number: int) -> str:
@@ -411,11 +432,3 @@ def _input_name(number: int) -> str:
 def _plain(value: Any) -> Any:
     """Lists as tuples: layers take those."""
     return tuple(map(_plain, value)) if isinstance(value, list) else value
-
-
-def _short(path: FilePath) -> str:
-    """A path as people read it: from the current directory, or its last two parts."""
-    try:
-        return str(path.resolve().relative_to(FilePath.cwd()))
-    except (ValueError, OSError):
-        return "/".join(path.parts[-2:])
