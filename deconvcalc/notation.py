@@ -447,6 +447,8 @@ class _ModelReader(_Reader):
     def children(self, call: ast.Call) -> list[tuple[str | None, ast.expr]]:
         """What a Sequential is made of, with names where they are given."""
         for keyword in call.keywords:
+            if keyword.arg is None:
+                raise self.fail("**arguments cannot be read: write them out", keyword.value)
             if keyword.arg not in ("name", "layers", "trainable"):
                 raise self.fail(f"Sequential has no argument {keyword.arg}", keyword)
         given = [*call.args, *[one.value for one in call.keywords if one.arg == "layers"]]

@@ -49,7 +49,7 @@ def traced(
     """
     same = same_names(assume)
     chain = parse_model(text, same=same)
-    (asked_for,) = inputs or inputs_of(text, None)
+    (asked_for,) = inputs or inputs_of(text, 1)
     model = Model()
     node = model.input(asked_for.name, channels=asked_for.channels, axes=asked_for.axes)
     for one in chain:
@@ -80,7 +80,7 @@ def inputs_of(text: str, size: Any, channels: Any = None) -> tuple[InputSpec, ..
 
     Args:
         text: the model.
-        size: one size, a tuple of one per axis, a dict with such by the name `input`, or None.
+        size: one size, a tuple of one per axis, or a dict with such by the name `input`.
         channels: how many channels, a dict likewise, or None: what the layers say.
 
     Raises:
@@ -139,12 +139,13 @@ def asked(
         name: its name.
         own: its channels as the model says, or None.
         axes: its axes as the model says, a number or names, or None.
-        size: what is asked about, for all inputs or by their names; None for the smallest.
+        size: what is asked about, for all inputs or by their names; None where it has no axes.
         channels: likewise.
         first: whether it is the first input, whose axes are called h and w.
 
     Raises:
         SizeError: another number of sizes than axes.
+        QueryError: no size.
     """
     if isinstance(size, dict):
         size = size.get(name)
@@ -160,7 +161,13 @@ def asked(
     else:
         names = tuple(axes)
     if size is None:
-        size = 1
+        if names:
+            raise QueryError(
+                f"the size of the input is not given: {name} has the axes {', '.join(names)}",
+                rule="input_size",
+                hint="Give the spatial sizes, such as input_size=(127, 127); any will do.",
+            )
+        size = ()
     sizes = tuple(size) if isinstance(size, (tuple, list)) else (size,) * len(names)
     if len(sizes) != len(names):
         has = f"the axes {', '.join(names)}" if names else "no spatial axis"

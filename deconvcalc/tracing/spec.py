@@ -93,7 +93,7 @@ def traced(
     same = same_names(assume)
     spec = _Spec(path)
     builder = _Builder(spec, same)
-    model = builder.build(inputs or spec.inputs(None, None))
+    model = builder.build(inputs or spec.inputs(1, None))
     return Traced("spec", [Path(model)], tuple(builder.passed))
 
 
@@ -102,7 +102,7 @@ def inputs_of(path: str | FilePath, size: Any, channels: Any = None) -> tuple[In
 
     Args:
         path: the file.
-        size: one size, a tuple of one per axis, a dict of such by the names of inputs, or None.
+        size: one size, a tuple of one per axis, or a dict of such by the names of inputs.
         channels: how many channels, a dict likewise, or None: what the spec says, or the layers.
 
     Raises:
