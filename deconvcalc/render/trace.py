@@ -85,10 +85,16 @@ def _title(found: Trace, model: str) -> str:
     head = f"{called} at {size}"
     if found.ok:
         return f"{head}: runs"
-    count = len(found.clashes)
-    if not count:
+    faults = found.clashes
+    if not faults:
         return f"{head}: does not run"
-    return f"{head}: does not run, {count} clash{'' if count == 1 else 'es'}"
+    kind = "clash" if all(fault.kind == "clash" for fault in faults) else "fault"
+    return f"{head}: does not run, {_several(len(faults), kind)}"
+
+
+def _several(count: int, kind: str) -> str:
+    ending = "" if count == 1 else "es" if kind.endswith("sh") else "s"
+    return f"{count:,} {kind}{ending}"
 
 
 # The table.

@@ -85,7 +85,7 @@ def _module(name: str) -> Any:
     except ModuleNotFoundError as error:
         missing = error.name or ""
         if missing and f"{name}.".startswith(f"{missing}."):
-            hint = f"It is looked for in {Path.cwd().name or '/'}, and among what is installed."
+            hint = "Modules are looked for in the current directory, and among what is installed."
             raise QueryError(f"there is no module {missing!r}", rule="model", hint=hint) from None
         _let_pass(error)
         raise raised(error, f"the module {name}") from error

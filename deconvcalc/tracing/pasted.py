@@ -86,8 +86,15 @@ def inputs_of(text: str, size: Any, channels: Any = None) -> tuple[InputSpec, ..
     Raises:
         NotationError: text that is no chain of layers.
         SizeError: sizes for other axes than the layers have.
+        QueryError: no size, or one for another input.
     """
     own, axes = wanted(parse_model(text, trusting=True))
+    for given in (size, channels):
+        for name in given if isinstance(given, dict) else ():
+            if name != "input":
+                raise QueryError(
+                    f"there is no input {name!r}", rule="inputs", hint="The one input is: input."
+                )
     return (asked("input", own, axes, size, channels),)
 
 
