@@ -15,7 +15,7 @@ import pytest
 
 import deconvcalc as dc
 from deconvcalc.tracing.loading import literal
-from tests.test_cli import ESCAPES, ROOT, invoke, on_terminal
+from tests.test_cli import COMMAND, ESCAPES, ROOT, invoke, on_terminal
 
 if TYPE_CHECKING:
     from click.testing import Result
@@ -250,8 +250,7 @@ def test_prints_of_a_model_do_not_reach_the_answer(nets: Path) -> None:
     """In a process of its own, where other processes print as well."""
     for form, first in (("json", "{"), ("csv", "name,")):
         done = subprocess.run(
-            [sys.executable, "-m", "deconvcalc", "trace", "made_nets.nets:build"]
-            + ["--input", "9", "--format", form],
+            [*COMMAND, "trace", "made_nets.nets:build", "--input", "9", "--format", form],
             capture_output=True,
             text=True,
             cwd=nets,
@@ -404,7 +403,7 @@ def test_debug_shows_where_an_error_comes_from(nets: Path) -> None:
         ["size", "Conv(0)", "9", "--debug"],
     ):
         done = subprocess.run(
-            [sys.executable, "-m", "deconvcalc", *arguments],
+            [*COMMAND, *arguments],
             capture_output=True,
             text=True,
             cwd=nets,

@@ -40,7 +40,7 @@ CHAINS: list[tuple[str, list[str], list[str]]] = [
         ["Conv", "Conv", "Flatten"],
     ),
     (
-        "m = Sequential()\nm.add(Conv2D(8, 3))\nm.add(UpSampling2D())\nm.add(Conv2DTranspose(8, 3))",
+        "m=Sequential()\nm.add(Conv2D(8, 3))\nm.add(UpSampling2D())\nm.add(Conv2DTranspose(8, 2))",
         ["conv2d", "up_sampling2d", "conv2d_transpose"],
         ["Conv", "Upsample", "ConvTranspose"],
     ),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, nullcontext, redirect_stdout
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -126,7 +126,8 @@ def command(
     given = {"channels": _by_name(channels, "--channels"), "assume": dict(assume)}
     with _stdout_to_stderr(), exit_2(), _faults():
         what = _model(model, arguments)
-        with working(f"tracing {model[:40]}"):
+        is_quick = isinstance(what, str) and not what.lower().endswith((".onnx", ".keras"))
+        with nullcontext() if is_quick else working(f"tracing {model[:40]}"):
             found = _traced(what, size, **given)
     with exit_2():
         _show(found, model, limit, form)
