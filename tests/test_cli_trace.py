@@ -18,6 +18,8 @@ from deconvcalc.tracing.loading import literal
 from tests.test_cli import COMMAND, ESCAPES, ROOT, invoke, on_terminal
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from click.testing import Result
 
 UNET = str(ROOT / "docs" / "examples" / "unet.toml")
@@ -68,7 +70,7 @@ def number():
 
 
 @pytest.fixture
-def nets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def nets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     """A folder with modules that has become the current directory."""
     monkeypatch.chdir(tmp_path)
     package = tmp_path / "made_nets"
@@ -82,7 +84,7 @@ def nets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     }
     for name, source in modules.items():
         (package / f"{name}.py").write_text(source, encoding="utf-8")
-    yield tmp_path  # type: ignore[misc]  # a fixture
+    yield tmp_path
     for name in [name for name in sys.modules if name.partition(".")[0] == "made_nets"]:
         del sys.modules[name]
 
@@ -195,6 +197,9 @@ def test_a_terminal_gets_colour_and_its_width(columns: int) -> None:
     lines = ESCAPES.sub("", text).splitlines()
     assert max(map(len, lines)) <= columns
     assert "skip1" in text
+    assert ("in a wider terminal" in " ".join(text.split())) is (columns == 60)
+    for row in dc.trace(UNET, (55, 54)).rows:  # no cell is folded
+        assert any(line.split()[:1] == [row.name] for line in lines)
 
 
 def test_channels_are_3_where_nobody_says(tmp_path: Path) -> None:
@@ -356,7 +361,7 @@ def test_a_missing_framework_ends_with_3(
     nets: Path, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     (nets / "made_nets" / "wants.py").write_text(f"import {name}\n", encoding="utf-8")
-    monkeypatch.setitem(sys.modules, name, None)  # type: ignore[arg-type]  # as if not installed
+    monkeypatch.setitem(sys.modules, name, None)  # as if it were not installed
     result = trace("made_nets.wants:x", "--input", "9")
     assert (result.exit_code, result.stdout) == (3, "")
     assert f"{name} is not installed" in result.stderr

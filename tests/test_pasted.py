@@ -209,7 +209,11 @@ nn.Sequential(
 )
 """
 TORCH = [SEQUENTIAL, GENERATOR.strip(), NAMED.strip()]
-SIZES = {0: [33, 34, 35], 1: [()], 2: [(9, 10, 11)]}
+SIZES: dict[int, list[tuple[int, ...]]] = {
+    0: [(33, 33), (34, 34), (35, 40)],
+    1: [()],
+    2: [(9, 10, 11)],
+}
 
 
 @pytest.mark.framework
@@ -276,6 +280,7 @@ def test_real_keras_gives_the_same(text: str) -> None:
     real = eval(text, {"keras": keras, "layers": keras.layers})  # noqa: S307  # written above
     found = dc.trace(text, 21)
     first = found.rows[0]
+    assert first.channels is not None
     result = real(np.zeros((1, *first.size, first.channels), "float32"))
     last = found.rows[-1]
     shape = last.size if last.channels is None else (*last.size, last.channels)

@@ -138,7 +138,9 @@ OPERATIONS: list[tuple[str, Any]] = [
     ('resize_to = "a"\nmode = "bilinear"', dc.ResizeTo("bilinear")),
     (
         'transpose_to = "a"\nlayer = "nn.ConvTranspose2d(8, 8, 3, stride=2, padding=1)"',
-        dc.TransposeTo(dc.parse("nn.ConvTranspose2d(8, 8, 3, stride=2, padding=1)")),
+        dc.TransposeTo(
+            dc.ConvTranspose(3, stride=2, padding=1, in_channels=8, out_channels=8, axes=2)
+        ),
     ),
     ('layer = "GlobalAveragePooling2D()"', dc.GlobalPool(keepdims=False, axes=2)),
     ('layer = "dc.MaxPool(3, stride=2)"', dc.MaxPool(3, stride=2)),

@@ -286,7 +286,8 @@ def _show(found: Trace, model: str, limit: int | None, form: str) -> None:
 
         from deconvcalc.render import terminal
 
-        Console().print(terminal.shown(trace.table(found, model, limit)))
+        console = Console()
+        console.print(terminal.shown(trace.table(found, model, limit, console.width)))
     else:
         from deconvcalc.render.text import plain
 

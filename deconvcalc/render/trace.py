@@ -35,23 +35,28 @@ _MEANINGS = {
 }
 
 
-def table(found: Trace, model: str, limit: int | None = None) -> Sheet:
+def table(found: Trace, model: str, limit: int | None = None, width: int | None = None) -> Sheet:
     """The table of a model, and what there is to say about it.
 
     Args:
         found: the traced model.
         model: what it was called in the question.
         limit: how many rows are shown; None for all.
+        width: how wide the rows may be; columns that find no room are left out.
     """
     rows = found.rows
     shown = rows if limit is None else rows[:limit]
     made = Sheet(_title(found, model))
     columns = _columns(found, shown)
+    left_out = [] if width is None else _narrowed(columns, width)
     made.columns = list(columns)
     made.rows = [list(cells) for cells in zip(*columns.values(), strict=True)]
     if len(shown) < len(rows):
         made.hints.append(("more", f"{len(rows) - len(shown):,} further layers: --limit N"))
     made.hints += _summary(found)
+    if left_out:
+        text = f"{', '.join(left_out)}: in a wider terminal, or by --format csv"
+        made.hints.append(("columns", text))
     made.legend = [(name, _MEANINGS[name]) for name in columns if name in _MEANINGS]
     return made
 
@@ -123,6 +128,22 @@ def _columns(found: Trace, rows: list[Row]) -> dict[str, list[str]]:
         if not any(cell.strip("-0") for cell in columns[name]):
             del columns[name]
     return columns
+
+
+_FIRST_OUT = ("memory", "MACs", "stride", "field", "params", "channels")
+"""Which columns go first where there is no room for all."""
+
+
+def _narrowed(columns: dict[str, list[str]], width: int) -> list[str]:
+    """Leave columns out until the rest has room; what was left out."""
+    left_out = []
+    for name in _FIRST_OUT:
+        widths = [max(map(len, [head, *cells])) for head, cells in columns.items()]
+        if 2 * len(widths) + sum(widths) <= width:
+            break
+        if columns.pop(name, None) is not None:
+            left_out.append(name)
+    return left_out
 
 
 def _marks(found: Trace) -> dict[str, str]:
