@@ -206,17 +206,20 @@ def _traced(model: Any, size: Any, channels: Any, assume: dict[str, str]) -> Tra
 @contextmanager
 def _faults() -> Iterator[None]:
     """End with a message where a framework is missing (3) or the model's own code fails (1)."""
-    from deconvcalc.errors import DeconvcalcError, TraceError
+    from deconvcalc.errors import DeconvcalcError
+    from deconvcalc.tracing.loading import FRAMEWORKS, RAISED
 
     try:
         yield
-    except TraceError as error:
-        _end(str(error), 1)
-    except (DeconvcalcError, click.ClickException):
+    except click.ClickException:
+        raise
+    except DeconvcalcError as error:
+        if error.rule == RAISED:
+            _end(str(error), 1)
+        if error.rule in FRAMEWORKS:
+            _end(str(error), 3)
         raise
     except ImportError as error:
-        from deconvcalc.tracing.loading import FRAMEWORKS
-
         name = (error.name or "").partition(".")[0]
         if name not in FRAMEWORKS:
             _end(_raised(error), 1)

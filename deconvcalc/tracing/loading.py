@@ -18,10 +18,13 @@ from deconvcalc.tracing.where import raised_at
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-__all__ = ["FRAMEWORKS", "here_first", "literal", "load", "raised"]
+__all__ = ["FRAMEWORKS", "RAISED", "here_first", "literal", "load", "raised"]
 
 FRAMEWORKS = ("torch", "keras", "tensorflow", "jax", "onnx", "onnxruntime")
 """What may be missing without a fault of the model."""
+
+RAISED = "raised"
+"""The rule of an error that the user's own code raised."""
 
 _TARGET = re.compile(
     r"(?P<module>[^\W\d]\w*(?:\.[^\W\d]\w*)*):(?P<name>[^\W\d]\w*(?:\.[^\W\d]\w*)*)"
@@ -137,7 +140,7 @@ def raised(error: BaseException, what: str) -> TraceError:
     where = f"{at}: " if at else ""
     text = " ".join(str(error).split()) or "without a message"
     text = text if len(text) <= 2 * _MOST_SHOWN else f"{text[: 2 * _MOST_SHOWN]}..."
-    return TraceError(f"{where}{what} raises {type(error).__name__}: {text}", rule="model")
+    return TraceError(f"{where}{what} raises {type(error).__name__}: {text}", rule=RAISED)
 
 
 def literal(text: str) -> Any:

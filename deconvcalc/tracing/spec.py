@@ -272,7 +272,7 @@ class _Builder:
         if "repeat" in item:
             made = self.repeat(item, place, before, label or f"{prefix}{place[-1]}")
         elif "layer" in item and "transpose_to" not in item:
-            made = self.layers(item["layer"], place, before, label)
+            made = self.layers(item["layer"], place, before, (label, f"{prefix}{place[-1]}"))
         else:
             made = self.merge(item, place, before, later, label)
         if name is not None:
@@ -291,9 +291,17 @@ class _Builder:
         return before
 
     def layers(
-        self, given: str | dict[str, Any], place: Place, before: Node, label: str | None
+        self,
+        given: str | dict[str, Any],
+        place: Place,
+        before: Node,
+        names: tuple[str | None, str],
     ) -> Node:
-        """A layer by its call or its fields, or a chain of calls."""
+        """A layer by its call or its fields, or a chain of calls.
+
+        `names` are that of a single layer, if it has one, and that of a chain without one.
+        """
+        label, chain_label = names
         if isinstance(given, dict):
             layer = self.fields(given, place)
             return self.put(place, lambda: self.model.add(layer, before, name=label))
@@ -303,7 +311,7 @@ class _Builder:
         for one in chain:
             name = label
             if len(chain) > 1:
-                name = f"{label or '.'.join(map(str, place[1::2]))}.{one.name}"
+                name = f"{label or chain_label}.{one.name}"
             source = before
             before = self.put(place, lambda: put(self.model, one, source, name))  # noqa: B023
         return before
