@@ -220,7 +220,9 @@ def test_several_inputs_have_names(tmp_path: Path) -> None:
         'layers = [{layer = "nn.MaxPool1d(2)", from = "a"}, {add = "b"}]',
         encoding="utf-8",
     )
-    assert trace(str(file), "--input", "a=8", "--input", "b=4").exit_code == 0
+    result = trace(str(file), "--input", "a=8", "--input", "b=4")
+    assert result.exit_code == 0
+    assert result.stdout.splitlines()[0].endswith("net.toml at a 8, b 4: runs")
     assert trace(str(file), "--input", "a=8", "--input", "b=5").exit_code == 1
     named = ["--channels", "a=2", "--channels", "b=3"]
     result = trace(str(file), "--input", "a=8", "--input", "b=4", *named)
@@ -447,3 +449,75 @@ def test_literals(text: str, value: Any) -> None:
 def test_other_values_are_refused(text: str) -> None:
     with pytest.raises(dc.QueryError, match="is no value"):
         literal(text)
+
+
+# Real models.
+
+TORCH_NETS = """
+import torch
+from torch import nn
+
+print("the module prints")
+
+
+class Skip(nn.Module):
+    def __init__(self, width=4):
+        super().__init__()
+        self.pool = nn.MaxPool2d(2)
+        self.up = nn.ConvTranspose2d(3, width, 2, stride=2)
+
+    def forward(self, x):
+        print("forward prints")
+        return torch.cat([self.up(self.pool(x)), x], dim=1)
+
+
+class Unfinished(nn.Module):
+    def forward(self, x):
+        raise RuntimeError("this is not done")
+
+
+class Mystery(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 3, 3)
+
+    def forward(self, x):
+        return torch.unique(self.conv(x))
+"""
+
+
+@pytest.fixture
+def torch_nets(nets: Path) -> str:
+    """The name of a module with models of PyTorch."""
+    pytest.importorskip("deconvcalc.tracing.torch")
+    (nets / "made_nets" / "real.py").write_text(TORCH_NETS, encoding="utf-8")
+    return "made_nets.real"
+
+
+@pytest.mark.framework
+def test_a_module_of_pytorch(torch_nets: str) -> None:
+    even = trace(f"{torch_nets}:Skip", "--input", "8x6", "--format", "json", "--arg", "width=5")
+    document = json.loads(even.stdout)
+    assert (even.exit_code, document["ok"], document["kind"]) == (0, True, "torch")
+    assert document["rows"][-1]["channels"] == 8
+    assert "forward prints" in even.stderr
+    odd = trace(f"{torch_nets}:Skip", "--input", "8x7")
+    assert odd.exit_code == 1
+    assert "torch says: Sizes of tensors must match" in odd.stdout
+    assert f"{Path('made_nets') / 'real.py'}:16" in odd.stdout
+
+
+@pytest.mark.framework
+def test_a_module_whose_forward_raises(torch_nets: str) -> None:
+    result = trace(f"{torch_nets}:Unfinished", "--input", "8x8", "--channels", "3")
+    assert result.exit_code == 1
+    assert "this is not done" in result.stdout + result.stderr
+    assert "Traceback" not in result.stderr
+
+
+@pytest.mark.framework
+def test_an_unknown_operation_of_pytorch(torch_nets: str) -> None:
+    result = trace(f"{torch_nets}:Mystery", "--input", "8x8")
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "unique" in result.stderr
+    assert "Traceback" not in result.stderr

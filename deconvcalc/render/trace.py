@@ -84,7 +84,7 @@ def records(found: Trace, limit: int | None) -> list[dict[str, Any]]:
 
 
 def _title(found: Trace, model: str) -> str:
-    size = shown_size(tuple(found.point.values())) or "its only size"
+    size = _inputs(found)
     called = _clean(" ".join(model.split()))
     called = called if len(called) <= MOST_TITLE else f"{called[:MOST_TITLE]}..."
     head = f"{called} at {size}"
@@ -95,6 +95,18 @@ def _title(found: Trace, model: str) -> str:
         return f"{head}: does not run"
     kind = "clash" if all(fault.kind == "clash" for fault in faults) else "fault"
     return f"{head}: does not run, {_several(len(faults), kind)}"
+
+
+def _inputs(found: Trace) -> str:
+    """The sizes of the inputs, with their names where there are several."""
+    sizes = [
+        shown_size(tuple([one.at(found.point) for one in node.shape.extents])) or "its only size"
+        for node in found.model.inputs
+    ]
+    if len(sizes) == 1:
+        return sizes[0]
+    names = [_clean(node.name) for node in found.model.inputs]
+    return ", ".join([f"{name} {size}" for name, size in zip(names, sizes, strict=True)])
 
 
 def _several(count: int, kind: str) -> str:
