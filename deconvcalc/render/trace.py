@@ -86,7 +86,9 @@ def records(found: Trace, limit: int | None) -> list[dict[str, Any]]:
 def _title(found: Trace, model: str) -> str:
     size = _inputs(found)
     called = _clean(" ".join(model.split()))
-    called = called if len(called) <= MOST_TITLE else f"{called[:MOST_TITLE]}..."
+    if len(called) > MOST_TITLE:  # of a text the start counts, of a path the end
+        is_text = "(" in called
+        called = f"{called[:MOST_TITLE]}..." if is_text else f"...{called[-MOST_TITLE:]}"
     head = f"{called} at {size}"
     if found.ok:
         return f"{head}: runs"
