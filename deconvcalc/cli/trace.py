@@ -129,7 +129,7 @@ def command(
         is_quick = isinstance(what, str) and not what.lower().endswith((".onnx", ".keras"))
         with nullcontext() if is_quick else working(f"tracing {model[:40]}"):
             found = _traced(what, size, **given)
-    with exit_2():
+    with exit_2(), _writable():
         _show(found, model, limit, form)
     if not found.ok:
         sys.exit(1)
@@ -263,6 +263,19 @@ def _stdout_to_stderr() -> Iterator[None]:
         if kept is not None:
             os.dup2(kept, 1)
             os.close(kept)
+
+
+@contextmanager
+def _writable() -> Iterator[None]:
+    """Refuse numbers that Python does not write: thousands of layers, each of which halves."""
+    try:
+        yield
+    except ValueError as error:
+        if debugs() or "integer string conversion" not in str(error):
+            raise
+        raise click.UsageError(
+            "a size of this model has a factor of more than 4,300 digits, which is not written out"
+        ) from None
 
 
 def _number(stream: Any) -> int | None:
