@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import json
+import tempfile
 from contextlib import nullcontext
+from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 import deconvcalc as dc
 from deconvcalc.notation import parse_model
@@ -135,6 +140,45 @@ def test_sizes_follow_the_chain() -> None:
     found = dc.trace(SEQUENTIAL, (33, 50))
     assert [row.size for row in found.rows] == [(33, 50), (16, 24), (16, 24), (8, 12)]
     assert (found.kind, found.ok) == ("torch", True)
+
+
+CALLS = st.sampled_from(
+    [
+        "nn.Conv2d(4, 4, 3, stride=2)",
+        "nn.Conv2d(4, 4, 5, padding=1, dilation=2)",
+        "nn.MaxPool2d(3, 2, 1, ceil_mode=True)",
+        "nn.AvgPool2d((2, 3))",
+        "nn.ConvTranspose2d(4, 4, 3, 2, 1, output_padding=1)",
+        "nn.Upsample(scale_factor=2)",
+        "nn.ReflectionPad2d(2)",
+        "nn.LeakyReLU(0.2)",
+    ]
+)
+SIZE = st.integers(1, 60)
+
+
+@given(st.lists(CALLS, min_size=1, max_size=6), SIZE, SIZE)
+def test_sizes_are_those_of_the_layers_one_by_one(calls: list[str], h: int, w: int) -> None:
+    """Layer by layer, each by itself; and by a spec that has one call a line."""
+    found = dc.trace(f"nn.Sequential({', '.join(calls)})", (h, w))
+    size, refused = (h, w), None
+    for place, call in enumerate(calls):
+        try:
+            size = dc.parse(call).output_size(size)
+        except dc.SizeError:
+            refused = place
+            break
+        assert found.rows[place + 1].size == size
+    assert found.ok is (refused is None)
+    assert ((h, w) in found.admissible) is found.ok
+    if refused is not None:
+        assert found.clashes[0].node == str(refused)
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "net.toml"
+        file.write_text(f"layers = {json.dumps(calls)}", encoding="utf-8")
+        again = dc.trace(file, (h, w))
+    assert [row.size for row in again.rows] == [row.size for row in found.rows]
+    assert again.admissible == found.admissible
 
 
 def test_a_fault_between_layers_has_a_caret() -> None:

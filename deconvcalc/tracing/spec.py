@@ -16,6 +16,7 @@ import json
 import re
 import tomllib
 from contextlib import contextmanager
+from functools import partial
 from importlib.resources import files
 from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Any
@@ -304,7 +305,7 @@ class _Builder:
         label, chain_label = names
         if isinstance(given, dict):
             layer = self.fields(given, place)
-            return self.put(place, lambda: self.model.add(layer, before, name=label))
+            return self.put(place, partial(self.model.add, layer, before, name=label))
         chain = self.chain(given, (*place, "layer"))
         if not chain:
             raise self.spec.fail("there is no layer in this chain", (*place, "layer"))
@@ -312,8 +313,7 @@ class _Builder:
             name = label
             if len(chain) > 1:
                 name = f"{label or chain_label}.{one.name}"
-            source = before
-            before = self.put(place, lambda: put(self.model, one, source, name))  # noqa: B023
+            before = self.put(place, partial(put, self.model, one, before, name))
         return before
 
     def merge(
@@ -337,7 +337,7 @@ class _Builder:
                 sources.append(self.find(name, at, later))
         with self.spec.told(place):
             operation = _OPERATIONS[kind](self._read(item, place))
-        return self.put(place, lambda: self.model.add(operation, *sources, name=label))
+        return self.put(place, partial(self.model.add, operation, *sources, name=label))
 
     def _read(self, item: dict[str, Any], place: Place) -> dict[str, Any]:
         """An operation's keys, where its layer is read."""
