@@ -594,7 +594,15 @@ def _flat(shape: Shape) -> Result:
 
 
 def _coupled(layer: Reshape | Fold | Unfold, shape: Shape) -> Result:
-    """Layers that need the sizes of all axes at once."""
+    """Layers that need the sizes of all axes at once.
+
+    Raises:
+        LayerError: another number of axes than the layer works on.
+    """
+    count = len(shape.extents)
+    if count == 0 or (isinstance(layer, Fold) and count > 1):
+        needs = "one axis" if isinstance(layer, Fold) else "spatial axes"
+        raise LayerError(f"{layer} needs {needs}, and gets {shape}", layer=layer, rule="axes")
     numbers = shape.numbers
     channels = shape.channels
     if isinstance(layer, Unfold):
