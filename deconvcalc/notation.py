@@ -120,6 +120,7 @@ def parse_model(
     Args:
         text: `nn.Sequential(...)`, `keras.Sequential([...])`, a list of calls, or one call; chains
             may stand inside chains, and children have names by `OrderedDict([("name", call)])`.
+            What PyTorch prints of a Sequential is read likewise.
             `model = keras.Sequential()` with lines of `model.add(...)` is read too, and lines that
             import something are passed over.
         same: the names of calls that are not known and leave sizes as they are.
@@ -383,6 +384,7 @@ class _ModelReader(_Reader):
 
     def __init__(self, text: str, same: Container[str], trusting: bool) -> None:
         super().__init__(text, LONGEST_MODEL)
+        self.text = _as_calls(self.text)
         self.same, self.trusting = same, trusting
         self.counts: dict[str, int] = {}
 
@@ -449,8 +451,10 @@ class _ModelReader(_Reader):
         for keyword in call.keywords:
             if keyword.arg is None:
                 raise self.fail("**arguments cannot be read: write them out", keyword.value)
-            if keyword.arg not in ("name", "layers", "trainable"):
+            if keyword.arg not in ("name", "layers", "trainable") and not _is_printed(keyword):
                 raise self.fail(f"Sequential has no argument {keyword.arg}", keyword)
+        if any(map(_is_printed, call.keywords)):
+            return [(str(one.arg)[len(_PRINTED_CHILD) :], one.value) for one in call.keywords]
         given = [*call.args, *[one.value for one in call.keywords if one.arg == "layers"]]
         for node in given:
             if isinstance(node, ast.Starred):
@@ -566,6 +570,27 @@ class _ModelReader(_Reader):
         return Pasted(name, layer, called, dialect, arguments, self.skipped + position, line)
 
 
+def _as_calls(text: str) -> str:
+    """What PyTorch prints of a Sequential, written as calls. Every character keeps its place.
+
+    A child `(name): Layer()` becomes the keyword argument `__name=Layer()`.
+    """
+    lines = text.split("\n")
+    for place, line in enumerate(lines):
+        found = _CHILD.match(line)
+        if found is None:
+            continue
+        comma = " " if place == 0 or lines[place - 1].rstrip().endswith("(") else ","
+        name = f"{_PRINTED_CHILD}{found[2]}="
+        indent = comma + found[1][1:]
+        lines[place] = indent + name + line[len(indent) + len(name) :]
+    return "\n".join(lines)
+
+
+def _is_printed(keyword: ast.keyword) -> bool:
+    return keyword.arg is not None and keyword.arg.startswith(_PRINTED_CHILD)
+
+
 def _added(line: ast.stmt, model: str | None) -> ast.expr | None:
     """What a line `model.add(layer)` adds."""
     match line:
@@ -585,14 +610,20 @@ def _length(node: ast.expr) -> int:
 
 
 def _whose(prefix: list[str], call: ast.Call) -> str | None:
-    """Whose Sequential it is: by its module; PyTorch's takes no list."""
+    """Whose Sequential it is: by its module; PyTorch's takes no list, and prints its children."""
     for dialect in DIALECTS.values():
         if not dialect.prefixes.isdisjoint(prefix):
             return dialect.name
+    if any(map(_is_printed, call.keywords)):
+        return "torch"
     if not call.args or isinstance(call.args[0], (ast.List, ast.Tuple)):
         return "keras"
     return "torch"
 
+
+_CHILD = re.compile(r"([ \t]+)\((\w{1,200})\): ")
+_PRINTED_CHILD = "__"
+"""Marks the names of children that PyTorch printed."""
 
 _INPUTS = ("Input", "InputLayer")
 _BY_SHAPE = {("torch", "Unflatten")}

@@ -19,6 +19,15 @@ SEQUENTIAL = (
     "nn.Sequential(nn.Conv2d(3, 8, 3, stride=2), nn.Sequential(nn.ReLU(), nn.MaxPool2d(2)))"
 )
 
+PRINTED = """\
+Sequential(
+  (0): Conv2d(3, 8, kernel_size=(3, 3), stride=(1, 1), padding=same)
+  (act): Sequential(
+    (0): ReLU(inplace=True)
+    (1): ReLU()
+  )
+  (2): Tanh()
+)"""
 CHAINS: list[tuple[str, list[str], list[str]]] = [
     (SEQUENTIAL, ["0", "1.0", "1.1"], ["Conv", "Identity", "MaxPool"]),
     (
@@ -50,6 +59,11 @@ CHAINS: list[tuple[str, list[str], list[str]]] = [
         ["Conv", "Upsample", "ConvTranspose"],
     ),
     (
+        PRINTED,
+        ["0", "act.0", "act.1", "2"],
+        ["Conv", "Identity", "Identity", "Identity"],
+    ),
+    (
         "nn.Sequential(nn.Conv2d(c, 2 * c, kernel_size=3), nn.BatchNorm2d(2 * c))",
         ["0", "1"],
         ["Conv", "Identity"],
@@ -63,7 +77,8 @@ def test_a_chain_is_read(text: str, names: list[str], kinds: list[str]) -> None:
     assert [one.name for one in chain] == names
     assert [type(one.layer).__name__ for one in chain] == kinds
     for one in chain:
-        assert text[one.position :].startswith(("nn.", "layers.", "dc.", "Conv", "Flat", "UpS"))
+        starts = ("nn.", "layers.", "dc.", "Conv", "Flat", "UpS", "ReLU", "Tanh")
+        assert text[one.position :].startswith(starts)
         assert one.line == text.count("\n", 0, one.position) + 1
 
 
@@ -284,6 +299,9 @@ def test_real_pytorch_gives_the_same(number: int) -> None:
         }
         for row in found.rows[1:]:
             assert row.parameters == learned[row.name], row.name
+        printed = dc.trace(str(real), size or None)
+        shown = [(row.name, row.layer, row.size, row.parameters) for row in printed.rows]
+        assert shown == [(row.name, row.layer, row.size, row.parameters) for row in found.rows]
 
 
 IMAGES = """
