@@ -494,6 +494,12 @@ class _ModelReader(_Reader):
         """One layer; in front of it, the input that Keras lets it name."""
         *prefix, called = self.path(call.func)
         keywords = {one.arg: one.value for one in call.keywords}
+        if any(map(_is_printed, call.keywords)):
+            raise self.fail(
+                f"{called} is no chain: the order of its parts stands in its forward",
+                call,
+                hint="Name it as package.module:attribute, or paste one of its Sequentials.",
+            )
         if called in _INPUTS and not (dialect == "torch" or "nn" in prefix):
             shape = keywords.get("shape", keywords.get("batch_shape"))
             yield self.input(shape if shape is not None else [*call.args, None][0], call, keywords)

@@ -118,6 +118,7 @@ WRONG = [
     ("nn.Sequential(keras.layers.Conv2D(8, 3))", 14, "Conv2D is no layer of PyTorch"),
     ("keras.Sequential([Input(3)])", 24, "is a tuple"),
     ("keras.Sequential([Input((0, 3))])", 24, "at least 1"),
+    (PRINTED.replace("Sequential(\n  (0)", "UNet(\n  (0)"), 0, "order of its parts"),
     ("(" * 50, 40, "brackets"),
     ("nn.ReLU()," * 30_000, 200_000, "longer than 200000"),
 ]
