@@ -172,7 +172,7 @@ def asked(
             raise QueryError(
                 f"the size of the input is not given: {name} has the axes {', '.join(names)}",
                 rule="input_size",
-                hint="Give the spatial sizes, such as input_size=(127, 127); any will do.",
+                hint="Give spatial sizes, --input 127x127 or input_size=(127, 127); any will do.",
             )
         size = ()
     sizes = tuple(size) if isinstance(size, (tuple, list)) else (size,) * len(names)

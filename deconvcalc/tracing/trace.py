@@ -406,7 +406,7 @@ def _needed(size: Any) -> Any:
         raise QueryError(
             "the size of the input is not given",
             rule="input_size",
-            hint="Give the spatial sizes, such as input_size=(127, 127); any will do.",
+            hint="Give spatial sizes, --input 127x127 or input_size=(127, 127); any will do.",
         )
     return size
 
