@@ -13,7 +13,7 @@ import warnings
 from typing import TYPE_CHECKING, Any
 
 from deconvcalc import layers
-from deconvcalc.dialects import CHANNELS, DIALECTS, OPEN, REQUIRED, Call, Given
+from deconvcalc.dialects import ALL_DIALECTS, CHANNELS, DIALECTS, OPEN, REQUIRED, Call, Given
 from deconvcalc.errors import DeconvcalcError, NotationError, QueryError
 from deconvcalc.values import MOST_AXES, Value
 
@@ -51,9 +51,10 @@ def parse(text: str, *, dialect: str | None = None) -> Layer:
             Keras call on a tensor (`Conv2D(8, 3)(x)`) and a line that PyTorch prints of a model
             (`(up): ConvTranspose2d(...)`) are read through. Channels may be names or expressions:
             sizes do not depend on them, and they are left open.
-        dialect: whose names and rules count, "torch" or "keras"; by default the name tells. Where
-            PyTorch, Keras and the library share a name, the first of them that knows the keywords
-            is meant. With its module, as in `dc.Upsample(2)`, a name is never shared.
+        dialect: whose names and rules count, "torch", "keras" or "onnx"; by default the name tells.
+            Where PyTorch, Keras and the library share a name, the first of them that knows the
+            keywords is meant. With its module, as in `dc.Upsample(2)`, a name is never shared, and
+            ONNX's operators are meant only so: `onnx.Conv(kernel_shape=[3, 3])`.
 
     Returns:
         The canonical layer.
@@ -70,8 +71,8 @@ def parse(text: str, *, dialect: str | None = None) -> Layer:
     """
     if not isinstance(text, str):
         raise TypeError(f"parse reads text, not {type(text).__name__}")
-    if dialect is not None and dialect not in DIALECTS:
-        known = ", ".join(DIALECTS)
+    if dialect is not None and dialect not in ALL_DIALECTS:
+        known = ", ".join(ALL_DIALECTS)
         raise QueryError(f"unknown dialect {dialect!r}; known are {known}", rule="dialect")
     return _Reader(text).layer(dialect)
 
@@ -692,10 +693,10 @@ def _tables(prefix: list[str], dialect: str | None) -> dict[str, Mapping[str, Ca
     """The calls that a name may mean, by whose they are."""
     if dialect is None and prefix in (["dc"], ["deconvcalc"]):
         return {"deconvcalc": _OWN}
-    known = [DIALECTS[dialect]] if dialect else [*DIALECTS.values()]
+    known = [ALL_DIALECTS[dialect]] if dialect else [*DIALECTS.values()]
     if not dialect:
         # tf.keras.layers names both Keras and TensorFlow; the first that knows the call is meant.
-        known = [d for d in known if not d.prefixes.isdisjoint(prefix)] or known
+        known = [d for d in ALL_DIALECTS.values() if not d.prefixes.isdisjoint(prefix)] or known
     tables: dict[str, Mapping[str, Call]] = {d.title: d.calls for d in known}
     return tables if dialect or prefix else tables | {"deconvcalc": _OWN}
 

@@ -33,12 +33,18 @@ def session(block: str) -> str:
 
 def missing(block: str) -> list[str]:
     """The frameworks that the commands of a block ask for and that are not installed."""
-    modules = {"torch": ("torch",), "keras": ("keras", "tensorflow")}
+    modules = {
+        "torch": ("torch",),
+        "keras": ("keras", "tensorflow"),
+        "onnx": ("onnx", "onnxruntime"),
+    }
     asked = set()
     for command in (line for line in block.splitlines() if line.startswith("$ deconvcalc")):
         words = shlex.split(command.removeprefix("$ "))
         named = [words[i + 1] for i, word in enumerate(words) if word in ("--with", "--verify")]
-        if words[1] == "checkers" or (words[1] == "verify" and not named):
+        if words[1] == "checkers":
+            named = ["torch,keras,onnx"]
+        elif words[1] == "verify" and not named:
             named = ["torch,keras"]
         asked |= {name for names in named for name in names.split(",")}
     needed = {module for name in asked for module in modules.get(name, ())}

@@ -318,7 +318,7 @@ def unknown_lines() -> list[Line]:
     for keyword in ("kernel", "strides", "paddings", "colour", "filters", "__class__"):
         lines.append(Line(("size", f"nn.Conv2d(3, 8, 3, {keyword}=1)", "28"), keyword))
         lines.append(Line(("size", f"Conv(3, {keyword}=1)", "28"), keyword))
-    more = with_names(*[name for name in names if name != "jax"], "jax", "onnx", "numpi")
+    more = with_names(*[name for name in names if name != "jax"], "jax", "onyx", "numpi")
     return lines + more
 
 
@@ -718,7 +718,7 @@ def unknown_calls() -> list[Call]:
         calls.append(Call(dc.solve, (7,), {"dialect": value}, "dialect"))
         if value is not None:
             calls.append(Call(dc.Same, (value,), {}, "odd"))
-    return calls + named("jax", "onnx", "🙂", "__class__", "numpy torch")
+    return calls + named("jax", "onyx", "🙂", "__class__", "numpy torch")
 
 
 def axis_calls() -> list[Call]:

@@ -114,6 +114,8 @@ class Fakes:
         self.folder = folder
         self.write("torch", ABSENT)
         self.write("keras", ABSENT)
+        self.write("onnx", ABSENT)
+        self.write("onnxruntime", ABSENT)
 
     def write(self, name: str, source: str) -> None:
         """A package from its source."""
@@ -383,24 +385,24 @@ def test_checkers(fakes: Fakes, form: str) -> None:
         assert by_name["keras"]["versions"] == {}
         assert reason in by_name["keras"]["reason"]
     else:
-        assert "2 of 4 checkers are ready" in printed.splitlines()[0]
+        assert "2 of 5 checkers are ready" in printed.splitlines()[0]
         assert "torch 0.fake, numpy " in printed
         assert reason in printed
         pattern = r"^[| ]+([a-z\[\]]+)[| ]+.*?(ready|missing|broken)"
         states = dict(re.findall(pattern, printed, re.MULTILINE))
-    assert states == dict.fromkeys(("numpy", "torch"), "ready") | dict.fromkeys(
-        ("keras", "keras[torch]"), "broken"
-    )
+    ready, broken = ("numpy", "torch"), ("keras", "keras[torch]")
+    expected = dict.fromkeys(ready, "ready") | dict.fromkeys(broken, "broken")
+    assert states == expected | {"onnx": "missing"}
 
 
 @pytest.mark.parametrize("form", FORMS)
 def test_checkers_that_are_missing_name_the_way_out(fakes: Fakes, form: str) -> None:  # noqa: ARG001
     printed = said("checkers", "--format", form).replace('\\"', '"').replace('""', '"')
-    for name in ("torch", "keras"):
+    for name in ("torch", "keras", "onnx"):
         assert f"{name} is not installed" in printed
         assert f'pip install "deconvcalc[{name}]"' in printed
     if form in ("table", "markdown"):
-        assert "1 of 4 checkers is ready" in printed
+        assert "1 of 5 checkers is ready" in printed
     assert not printed.endswith("\n\n")
     assert "- : " not in printed
 
@@ -754,7 +756,7 @@ def test_progress_is_shown_on_a_terminal_alone(fakes: Fakes) -> None:
 
 def test_what_is_loaded_is_named_on_a_terminal(fakes: Fakes) -> None:  # noqa: ARG001
     _, errors = errors_on_terminal("checkers")
-    assert "loading numpy, torch, keras, keras[torch] ..." in ESCAPES.sub("", errors)
+    assert "loading numpy, torch, keras, keras[torch], onnx ..." in ESCAPES.sub("", errors)
 
 
 @pytest.mark.parametrize("columns", [60, 80])

@@ -11,7 +11,7 @@ from deconvcalc.checkers.names import CHECKERS, read_names
 from deconvcalc.checkers.problem import Placed, Problem, adjoint
 from deconvcalc.checkers.process import Worker, WorkerError
 from deconvcalc.checkers.verdict import TOLERANCE, Verdict
-from deconvcalc.dialects import DIALECTS
+from deconvcalc.dialects import ALL_DIALECTS
 from deconvcalc.errors import CheckError, QueryError
 from deconvcalc.layers import Layer
 from deconvcalc.translation import Conversion, convert
@@ -108,7 +108,8 @@ def verify(
             that several inputs fit is built once, as its code says, and run at the smallest and the
             largest of them.
         checkers: names: "numpy" (the loops against the arithmetic), "torch", "keras" (Keras on
-            TensorFlow), "keras[torch]" (Keras on PyTorch).
+            TensorFlow), "keras[torch]" (Keras on PyTorch), "onnx" (ONNX Runtime, float32 alone for
+            most layers).
         dtype: "float32" or "float64".
         channels: how many go into the first layer and come out of those that leave it open, each
             times its groups; by default 2 and 3.
@@ -320,7 +321,7 @@ def _by_framework(
     conversions: Sequence[Conversion] | None,
 ) -> None:
     dialect = str(CHECKERS[name])
-    title = DIALECTS[dialect].title
+    title = ALL_DIALECTS[dialect].title
     process = worker(name)
     facts["versions"] = process.versions
     if conversions is None:
@@ -357,7 +358,7 @@ class _Run:
     """One forward pass: the steps of some layers, with their arrays in the framework's layout."""
 
     def __init__(self, dialect: str, dtype: str, x: Array) -> None:
-        self.last = DIALECTS[dialect].channels_last
+        self.last = ALL_DIALECTS[dialect].channels_last
         self.dtype = dtype
         self.steps: list[dict[str, Any]] = []
         moved = np.moveaxis(x, 0, -1) if self.last else x

@@ -16,6 +16,7 @@ CHECKERS: dict[str, str | None] = {
     "torch": "torch",
     "keras": "keras",
     "keras[torch]": "keras",
+    "onnx": "onnx",
 }
 """By the name of a checker, the dialect of its layers; the reference has none."""
 
@@ -24,6 +25,7 @@ TITLES = {
     "torch": "PyTorch",
     "keras": "Keras on TensorFlow",
     "keras[torch]": "Keras on PyTorch",
+    "onnx": "ONNX Runtime",
 }
 """What each is, for people."""
 

@@ -38,6 +38,7 @@ WORKERS: dict[str, tuple[str, dict[str, str]]] = {
     # Without oneDNN, which takes longer to prepare a new shape than a small function takes to run.
     "keras[plain]": ("keras", {"KERAS_BACKEND": "tensorflow", "TF_ENABLE_ONEDNN_OPTS": "0"}),
     "keras[torch]": ("keras", {"KERAS_BACKEND": "torch", "KERAS_TORCH_DEVICE": "cpu"}),
+    "onnx": ("onnx", {}),
 }
 """By the name of a worker, its module in `workers` and its environment."""
 
@@ -48,6 +49,8 @@ PACKAGES = {
     "torch": "deconvcalc[torch]",
     "keras": "deconvcalc[keras]",
     "tensorflow": "deconvcalc[keras]",
+    "onnx": "deconvcalc[onnx]",
+    "onnxruntime": "deconvcalc[onnx]",
 }
 """What to install for a module; another module is installed by its own name."""
 

@@ -3,10 +3,25 @@
 from __future__ import annotations
 
 from deconvcalc.dialects.keras import KERAS
+from deconvcalc.dialects.onnx import ONNX
 from deconvcalc.dialects.spec import CHANNELS, OPEN, REQUIRED, Call, Dialect, Given, Mode, Placed
 from deconvcalc.dialects.torch import TORCH
 
-__all__ = ["CHANNELS", "DIALECTS", "OPEN", "REQUIRED", "Call", "Dialect", "Given", "Mode", "Placed"]
+__all__ = [
+    "ALL_DIALECTS",
+    "CHANNELS",
+    "DIALECTS",
+    "OPEN",
+    "REQUIRED",
+    "Call",
+    "Dialect",
+    "Given",
+    "Mode",
+    "Placed",
+]
 
 DIALECTS: dict[str, Dialect] = {dialect.name: dialect for dialect in (TORCH, KERAS)}
-"""All dialects by name, in the order in which an unqualified name is looked up."""
+"""The dialects that are searched, by name, in the order in which a bare name is looked up."""
+
+ALL_DIALECTS: dict[str, Dialect] = DIALECTS | {ONNX.name: ONNX}
+"""Those and the ones that are meant only where they are named: `onnx.Conv(...)`."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from deconvcalc.dialects import DIALECTS
+from deconvcalc.dialects import ALL_DIALECTS
 from deconvcalc.errors import ConversionError, QueryError
 from deconvcalc.layers import Layer
 from deconvcalc.translation.task import Task
@@ -76,9 +76,14 @@ class Conversion(Value):
         in_channels = out_channels = 1
         layer = nn.ConvTranspose2d(in_channels, out_channels, kernel_size=6, stride=2)
         """
-        from deconvcalc.translation.code import lines
+        from deconvcalc.translation.code import PREFIX, lines
 
         self._need()
+        if self.dialect not in PREFIX:
+            raise ConversionError(
+                f"no code is written for {ALL_DIALECTS[self.dialect].title}",
+                hint="`steps` has the operators and their attributes.",
+            )
         return "\n".join(lines(self, channels))
 
     def weights(self, arrays: Mapping[str, np.ndarray]) -> list[list[np.ndarray]]:
@@ -108,7 +113,7 @@ def convert(layer: Layer | Sequence[Layer], *, to: str, size: Any = None) -> Con
 
     Args:
         layer: a layer, or several, first to last.
-        to: the framework: "torch" or "keras".
+        to: the framework: "torch", "keras" or "onnx".
         size: the input size, an int or one per axis. Without it the conversion holds for every
             size, and layers whose padding depends on the size may have none. Where neither the
             layer nor the size says how many axes there are, there are two.
@@ -126,8 +131,8 @@ def convert(layer: Layer | Sequence[Layer], *, to: str, size: Any = None) -> Con
     >>> convert(up, to="torch").steps[1]
     ZeroPad2d(padding=(0, -1, 0, -1))
     """
-    if to not in [*DIALECTS]:  # what cannot be hashed, too
-        known = ", ".join(DIALECTS)
+    if to not in [*ALL_DIALECTS]:  # what cannot be hashed, too
+        known = ", ".join(ALL_DIALECTS)
         raise QueryError(f"unknown dialect {to!r}", rule="to", hint=f"Known are: {known}.")
     layers: tuple[Any, ...] = (layer,)
     if not isinstance(layer, Layer):
@@ -170,7 +175,7 @@ def _steps(layer: Layer, to: str, axes: int, sizes: tuple[int, ...] | None) -> t
     if sizes is not None:
         layer.output_size(sizes)  # refuses what the layer refuses
     task = Task(layer, axes, sizes)
-    dialect = DIALECTS[to]
+    dialect = ALL_DIALECTS[to]
     ways = import_module(f"deconvcalc.translation.{to}").WAYS
     fault: str | None = None
     for steps in ways[type(layer)](task):

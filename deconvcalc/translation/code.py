@@ -102,8 +102,8 @@ def _wrapped(start: str, arguments: str, end: str, indent: int) -> list[str]:
 
 
 def call_text(dialect: str, step: Step, channels: tuple[int, int]) -> str:
-    """One call as it stands in code."""
-    return f"{PREFIX[dialect]}.{step.name}({_arguments(dialect, step, channels)})"
+    """One call as it stands in code, or as it would."""
+    return f"{PREFIX.get(dialect, dialect)}.{step.name}({_arguments(dialect, step, channels)})"
 
 
 def _arguments(dialect: str, step: Step, channels: tuple[int, int] | None) -> str:
