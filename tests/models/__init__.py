@@ -1,0 +1,1 @@
+"""Real models, small in channels and at their published depth."""
