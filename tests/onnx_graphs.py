@@ -61,6 +61,9 @@ class Runtime:
     Args:
         model: the model.
         every: whether tensors between are wanted; without them the runtime may optimise.
+
+    Attributes:
+        said: what it said of the last input that it refused.
     """
 
     def __init__(self, model: Any, *, every: bool = True) -> None:
@@ -86,6 +89,7 @@ class Runtime:
             copy.SerializeToString(), options, providers=["CPUExecutionProvider"]
         )
         self.names = [one.name for one in self.session.get_outputs()]
+        self.said = ""
         self.inputs = {one.name: one.shape for one in self.session.get_inputs()}
 
     def run(self, *sizes: int, channels: int | None = None) -> dict[str, Any] | None:
@@ -98,6 +102,7 @@ class Runtime:
         except Exception as error:
             if "ONNXRuntimeError" not in str(error):  # it has no class for a refusal
                 raise
+            self.said = str(error)
             return None
         return dict(zip(self.names, found, strict=True))
 

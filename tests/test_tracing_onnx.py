@@ -520,6 +520,24 @@ def test_two_branches_meet_only_where_they_are_equal() -> None:
     agree(model, 3, axes=2)
 
 
+@pytest.mark.parametrize("op", ["Concat", "Add", "Mul"])
+@pytest.mark.parametrize("kernel", [[2, 1], [1, 2]])
+def test_what_the_runtime_says_of_a_clash_is_told(op: str, kernel: list[int]) -> None:
+    from onnx import helper
+
+    axis = {"axis": 1} if op == "Concat" else {}
+    nodes = [
+        helper.make_node("MaxPool", ["x"], ["p"], kernel_shape=kernel, strides=[1, 1]),
+        helper.make_node(op, ["x", "p"], ["y"], **axis),
+    ]
+    model = graph(nodes)
+    runtime = Runtime(model)
+    assert runtime.run(8, 7) is None
+    (fault,) = dc.trace(model, (8, 7)).clashes
+    assert fault.said
+    assert fault.said in runtime.said
+
+
 # Inputs.
 
 

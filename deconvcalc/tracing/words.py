@@ -16,7 +16,9 @@ __all__ = ["remedies", "said"]
 
 
 def said(kind: str, fault: Fault, run: Run) -> str | None:
-    """What the framework would have said of a clash: PyTorch 2.13, or TensorFlow 2.21 for Keras.
+    """What the framework would have said of a clash.
+
+    That is PyTorch 2.13, TensorFlow 2.21 for Keras, or ONNX Runtime 1.32.
 
     Args:
         kind: where the model comes from.
@@ -29,7 +31,7 @@ def said(kind: str, fault: Fault, run: Run) -> str | None:
     node = run.model[fault.node]
     if fault.kind != "clash" or not isinstance(fault.axis, int):
         return None
-    words = {"torch": _torch, "keras": _tensorflow}.get(kind)
+    words = {"torch": _torch, "keras": _tensorflow, "onnx": _runtime}.get(kind)
     return words(node, fault, fault.axis, run) if words else None
 
 
@@ -64,6 +66,21 @@ def _tensorflow(node: Node, fault: Fault, axis: int, run: Run) -> str | None:
         return f"ConcatOp : Dimension {axis + 1} in both shapes must be equal: {' vs. '.join(told)}"
     if isinstance(node.operation, Add):
         return f"Incompatible shapes: {' vs. '.join(shapes)}"
+    return None
+
+
+def _runtime(node: Node, fault: Fault, axis: int, _run: Run) -> str | None:
+    here, there = [branch.size for branch in fault.branches]
+    if isinstance(node.operation, Concat):
+        return (
+            f"Non concat axis dimensions must match: Axis {axis + 2} has mismatched dimensions of "
+            f"{there} and {here}"
+        )
+    if isinstance(node.operation, Add):
+        return (
+            "Attempting to broadcast an axis by a dimension other than 1. "
+            f"{min(here, there)} by {max(here, there)}"
+        )
     return None
 
 
