@@ -340,6 +340,17 @@ def test_every_operator_that_moves_elements() -> None:
     agree(single("Clip"))
 
 
+@pytest.mark.parametrize(
+    ("equation", "least"),
+    [("nchw,nchw->nc", 1), ("nchw, nciw -> nhiw", 1), ("nchw,ncij", 1), ("nchw,ncwh->nhw", 2)],
+)
+def test_sums_over_indices(equation: str, least: int) -> None:
+    from onnx import helper
+
+    model = graph([helper.make_node("Einsum", ["x", "x"], ["y"], equation=equation)])
+    agree(model, least, axes=2)
+
+
 def several(op: str, count: int, *held: Any, opset: int = 21, **attributes: Any) -> Any:
     from onnx import helper
 

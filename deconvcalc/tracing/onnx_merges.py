@@ -130,6 +130,34 @@ def _matmul(op: Op) -> list[Tensor]:
     return [op.builder.given(op.node, made, [first, other], conditions, weights=held)]
 
 
+def _einsum(op: Op) -> list[Tensor]:
+    """A sum over indices: each letter has one size, wherever it stands."""
+    equation = op.attribute("equation", "").replace(" ", "")
+    left, arrow, right = equation.partition("->")
+    terms = left.split(",")
+    tensors = op.tensors
+    letters = "".join(terms)
+    if not arrow:
+        right = "".join(sorted([one for one in {*letters} if letters.count(one) == 1]))
+    fits = [len(term) == one.rank for term, one in zip(terms, tensors, strict=False)]
+    if len(terms) != len(tensors) or not all(fits) or not {*right} <= {*letters}:
+        raise op.refuse(f"its equation {equation[:60]!r} is not known for what it is given")
+    live = [one for one in tensors if one.node is not None]
+    sizes: dict[str, tuple[Extent, int | None]] = {}
+    conditions = []
+    for term, tensor in zip(terms, tensors, strict=True):
+        place = live.index(tensor) if tensor.node is not None else None
+        for letter, size in zip(term, tensor.dims, strict=True):
+            known, other = sizes.setdefault(letter, (size, place))
+            if known != size:
+                both = None if place is None or other is None or other == place else (other, place)
+                rule = f"the index {letter} has one size"
+                conditions.append(Condition(known, "==", size, rule, None, both))
+    held = [one for one in tensors if one.node is None]
+    dims = [sizes[letter][0] for letter in right]
+    return [op.builder.given(op.node, dims, tensors, conditions, weights=held)]
+
+
 # Reductions.
 
 
@@ -261,6 +289,7 @@ MERGES: dict[str, Callable[[Op], list[Tensor]]] = {
     "Concat": _concat,
     "Gemm": _gemm,
     "MatMul": _matmul,
+    "Einsum": _einsum,
     "ArgMax": _arg,
     "ArgMin": _arg,
     "TopK": _top,
