@@ -48,25 +48,30 @@ def exported(name: str, how: str) -> Any:
 
     torch.manual_seed(0)
     module = MODELS[name]().eval()
-    image = torch.randn(1, 3, 64, 64)
+    if how == "old":
+        return old_export(module)
     with TemporaryDirectory() as folder, warnings.catch_warnings(action="ignore"):
         path = f"{folder}/model.onnx"
-        if how == "old":
-            free = {"x": {2: "h", 3: "w"}}
-            torch.onnx.export(
-                module, (image,), path, dynamo=False, input_names=["x"], dynamic_axes=free
-            )
-        else:
-            free = {"x": dict.fromkeys((2, 3), torch.export.Dim.DYNAMIC)}
-            torch.onnx.export(
-                module,
-                (image,),
-                path,
-                dynamo=True,
-                dynamic_shapes=free,
-                external_data=False,
-                verbose=False,
-            )
+        free = {"x": dict.fromkeys((2, 3), torch.export.Dim.DYNAMIC)}
+        settings = {"external_data": False, "verbose": False}
+        image = torch.randn(1, 3, 64, 64)
+        torch.onnx.export(module, (image,), path, dynamo=True, dynamic_shapes=free, **settings)
+        return onnx.load(path)
+
+
+def old_export(module: Any, *, channels: int = 3) -> Any:
+    """A module as ONNX, by torch's older exporter."""
+    from tempfile import TemporaryDirectory
+
+    import onnx
+    import torch
+
+    image = torch.randn(1, channels, 64, 48)
+    free = {"x": {2: "h", 3: "w"}}
+    with TemporaryDirectory() as folder, warnings.catch_warnings(action="ignore"):
+        path = f"{folder}/model.onnx"
+        settings = {"input_names": ["x"], "opset_version": 17}
+        torch.onnx.export(module, (image,), path, dynamo=False, dynamic_axes=free, **settings)
         return onnx.load(path)
 
 
@@ -113,6 +118,25 @@ def test_admissible_inputs_of_an_export_are_those_that_run(name: str, how: str, 
     points = [(n, fine) for n in sizes] + [(fine, n) for n in sizes] + [(48, 32), (17, 33)]
     for point in points:
         assert (point in admissible) == fits(runtime.run(*point)), point
+
+
+@needs_torch
+@pytest.mark.slow
+def test_what_models_do_between_their_layers() -> None:
+    from tests.models.onnx_functions import FUNCTIONS, Applied
+
+    points = [(16, 24), (17, 25), (9, 11), (13, 32), (20, 18), (5, 6), (3, 7), (8, 8)]
+    for name, function in FUNCTIONS.items():
+        model = old_export(Applied(function).eval(), channels=2)
+        tracing, runtime = tracing_of(model), Runtime(model)
+        admissible = tracing.builder.model.admissible()
+        for point in points:
+            found = runtime.run(*point)
+            assert (point in admissible) == (found is not None), (name, point, runtime.said)
+            if found is not None:
+                traced = shapes(tracing, dict(zip(AXES, point, strict=False)))
+                differ = [one for one, array in found.items() if traced[one] != array.shape]
+                assert not differ, (name, point, differ)
 
 
 @needs_torch
