@@ -189,6 +189,18 @@ def test_an_old_export_keeps_module_paths() -> None:
 
 
 @needs_torch
+def test_pads_and_resizes_that_are_computed_are_layers_at_the_input_asked_about() -> None:
+    found = dc.trace(exported("padded", "old"), (97, 100))
+    operations = {node.name: node.operation for node in found.model}
+    assert getattr(operations["pad"], "layer", None) == dc.Pad(((15, 16), (16, 16)))
+    resized = [one for name, one in operations.items() if name.startswith("resize")]
+    assert [*filter(None, [getattr(one, "layer", None) for one in resized])] == [
+        dc.Upsample(size=(97, 100), mode="bilinear")
+    ]
+    assert all(row.field for row in found.rows if row.name == "head")
+
+
+@needs_torch
 def test_weights_are_counted_once() -> None:
     import torch
 

@@ -205,6 +205,8 @@ class _Tracing:
     def run(self, inputs: Sequence[InputSpec]) -> Traced:
         """The model, in the order of the graph."""
         given = {one.name: one for one in inputs}
+        for one in inputs:
+            self.builder.point.update(zip(one.axes, one.size, strict=True))
         for declared in self.file.inputs:
             self._input(declared, given)
         for name, stored in self.file.stored.items():

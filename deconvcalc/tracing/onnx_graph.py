@@ -9,7 +9,7 @@ from __future__ import annotations
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Any
 
-from deconvcalc.errors import DeconvcalcError, UndecidedError
+from deconvcalc.errors import DeconvcalcError, SizeError, UndecidedError
 from deconvcalc.layers import Identity, Layer
 from deconvcalc.model.conditions import Condition
 from deconvcalc.model.extents import Along, Extent, Fixed, extent, variable
@@ -143,10 +143,16 @@ class Builder:
 
     Args:
         names: what the nodes are called.
+
+    Attributes:
+        model: the model.
+        point: the input sizes asked about.
+        passed: operators that somebody says leave sizes alone.
     """
 
     def __init__(self, names: Names) -> None:
         self.model = Model()
+        self.point: dict[str, int] = {}
         self.names = names
         self.passed: dict[str, None] = {}
         self._counted: set[str] = set()
@@ -265,6 +271,13 @@ class Builder:
         for one in sizes:
             if isinstance(one, Along):
                 self._familiar(one)
+
+    def asked(self, sizes: Sequence[Any]) -> tuple[int, ...] | None:
+        """Sizes at the input that is asked about; None where a layer refuses it."""
+        try:
+            return tuple([extent(one).at(self.point) for one in sizes])
+        except (SizeError, UndecidedError):
+            return None
 
     def placed(self, tensor: Tensor) -> Node:
         """The node of a tensor; one is made for constants and for what is made of sizes."""

@@ -155,7 +155,12 @@ def _pad(op: Op) -> list[Tensor]:
                 for side in pair
                 if side != 0
             ]
-    return [op.builder.given(op.node, dims, [first], conditions)]
+    layer_now = None
+    now = op.builder.asked([side for pair in sides[2:] for side in pair])
+    if now and first.is_image and sides[:2] == [(0, 0), (0, 0)]:
+        pairs = tuple(zip(now[::2], now[1::2], strict=True))
+        layer_now = Pad(pairs, mode=mode, value=_fill(op), axes=len(pairs))
+    return [op.builder.given(op.node, dims, [first], conditions, layer=layer_now)]
 
 
 _PAD_MODES = {"constant": "constant", "reflect": "reflect", "edge": "replicate", "wrap": "circular"}
@@ -236,7 +241,11 @@ def _to_sizes(op: Op, first: Tensor, wanted: dict[int, Any]) -> Tensor:
         layer = Upsample(size=alike(numbers), **_mode(op, axes))
         return op.builder.layer(op.node, layer, [first])
     dims = [extent(one) for one in sizes]
-    return op.builder.given(op.node, dims, [first], op.least(dims))
+    now = op.builder.asked(sizes[2:])
+    layer_now = None
+    if now and kept and first.is_image and min(now) > 0:
+        layer_now = Upsample(size=alike([*now]), **_mode(op, axes))
+    return op.builder.given(op.node, dims, [first], op.least(dims), layer=layer_now)
 
 
 def _shuffle(op: Op) -> list[Tensor]:
