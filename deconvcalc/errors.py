@@ -16,6 +16,7 @@ __all__ = [
     "SpecError",
     "TraceError",
     "UndecidedError",
+    "UnknownOperationError",
 ]
 
 
@@ -112,6 +113,18 @@ class ConversionError(DeconvcalcError):
 
 class TraceError(DeconvcalcError):
     """A model that cannot be traced, for example one whose own code raises."""
+
+
+class UnknownOperationError(TraceError):
+    """An operation of a model that is not known, and that may change sizes.
+
+    Attributes:
+        operation: its name in the model, to be said what it does.
+    """
+
+    def __init__(self, message: str, *, operation: str = "", hint: str | None = None) -> None:
+        super().__init__(message, rule="operation", hint=hint)
+        self.operation = operation
 
 
 class NotationError(DeconvcalcError):

@@ -18,9 +18,14 @@ SCRIPT = Path(__file__).with_name("worker.py")
 
 
 class Worker:
-    """A process that runs real layers; use it in a `with` block."""
+    """A process that runs real layers; use it in a `with` block.
 
-    def __init__(self) -> None:
+    Args:
+        script: what the process runs.
+    """
+
+    def __init__(self, script: Path = SCRIPT) -> None:
+        self.script = script
         self.process: subprocess.Popen[str] | None = None
 
     def __enter__(self) -> Self:
@@ -51,7 +56,7 @@ class Worker:
         """The process, started if there is none."""
         if self.process is None:
             self.process = subprocess.Popen(
-                [sys.executable, str(SCRIPT)],
+                [sys.executable, str(self.script)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,

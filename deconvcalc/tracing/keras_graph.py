@@ -1,0 +1,217 @@
+"""Keras's own graph of a model: all that is private in Keras is read here, and nowhere else.
+
+A `KerasTensor` knows the operation that gave it (`_keras_history`), an operation knows its calls
+(`_inbound_nodes`), and a call knows its arguments and outputs. Layers that are no graph themselves
+(subclassed models, custom layers) are opened: their code is called on fresh symbolic tensors.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+import sys
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+from deconvcalc.errors import TraceError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+__all__ = ["Reads", "arguments", "calls", "first_line", "function_of", "opened", "untouched"]
+
+PACKAGES = ("keras", "tensorflow", "torch", "jax", "numpy", "tree", "optree")
+"""Whose own code may ask a tensor for its shape."""
+
+
+class Reads:
+    """Where the model's own Python code read a size that varies, as "file.py:12".
+
+    Keras gives None for such a size. What the code then computes or decides cannot be followed.
+    """
+
+    def __init__(self) -> None:
+        self.places: list[str] = []
+
+    def note(self, frame: Any) -> None:
+        """Remember the line of a frame."""
+        place = f"{_short(frame.f_code.co_filename)}:{frame.f_lineno}"
+        if place not in self.places:
+            self.places.append(place)
+
+    @contextmanager
+    def watching(self, varies: Callable[[int, Any, int], bool]) -> Iterator[None]:
+        """Watch who asks symbolic tensors for their sizes, until the block ends.
+
+        Args:
+            varies: whether a size matters, by its axis, the size and the number of axes.
+        """
+        import keras
+
+        kind: Any = keras.KerasTensor
+        original = kind.shape
+        reads = self
+
+        def shape(tensor: Any) -> Any:
+            sizes = original.fget(tensor)
+            frame = _asking(sys._getframe(1))
+            return sizes if frame is None else watched(sizes)
+
+        class Watched(tuple):  # type: ignore[type-arg]  # Keras's shapes are plain tuples
+            """A shape that tells who reads from it."""
+
+            __slots__ = ()
+
+            def __getitem__(self, key: Any) -> Any:
+                picked = range(len(self))[key]
+                for axis in picked if isinstance(picked, range) else (picked,):
+                    size = tuple.__getitem__(self, axis)
+                    if varies(axis, size, len(self)):
+                        reads.note(sys._getframe(1))
+                return tuple.__getitem__(self, key)
+
+            def __iter__(self) -> Iterator[Any]:
+                return iter(self[:])
+
+        watched = Watched
+        kind.shape = property(shape, original.fset)
+        try:
+            yield
+        finally:
+            kind.shape = original
+
+
+def _asking(frame: Any) -> Any:
+    """The frame of the model's own code that asks for a shape, by itself or by `ops.shape`."""
+    name = frame.f_globals.get("__name__", "")
+    if name == "keras.src.ops.core" and frame.f_code.co_name == "shape":
+        frame = frame.f_back
+        name = frame.f_globals.get("__name__", "")
+    return None if name.partition(".")[0] in PACKAGES else frame
+
+
+def _short(path: str) -> str:
+    return "/".join(path.replace("\\", "/").split("/")[-2:])
+
+
+def function_of(operation: Any) -> Any:
+    """The graph that a model is: a functional one itself, that of a built `Sequential`; or None."""
+    import keras
+
+    if not isinstance(operation, (keras.Model, keras.Function)):
+        return None
+    if isinstance(operation, keras.Function):
+        own = type(operation).call
+        return operation if _is_keras(own) else None
+    inner = getattr(operation, "_functional", None)
+    return inner if isinstance(operation, keras.Sequential) else None
+
+
+def _is_keras(function: Any) -> bool:
+    return getattr(function, "__module__", "").partition(".")[0] == "keras"
+
+
+def calls(inputs: Sequence[Any], outputs: Sequence[Any]) -> list[Any]:
+    """The calls from inputs to outputs, each after those that it needs.
+
+    Raises:
+        TraceError: outputs that do not come from the inputs, or another Keras than is known.
+    """
+    done = {id(tensor) for tensor in inputs}
+    found: list[Any] = []
+    todo = [(tensor, False) for tensor in reversed(outputs)]
+    while todo:
+        tensor, ready = todo.pop()
+        if id(tensor) in done:
+            continue
+        node = _maker(tensor)
+        if ready:
+            found.append(node)
+            done.update(map(id, node.outputs))
+        else:
+            todo.append((tensor, True))
+            todo += [(source, False) for source in reversed(node.arguments.keras_tensors)]
+    return found
+
+
+def _maker(tensor: Any) -> Any:
+    try:
+        history = tensor._keras_history
+        operation = history.operation
+        node = operation._inbound_nodes[history.node_index] if operation is not None else None
+        made = None if node is None else (node.arguments.keras_tensors, node.outputs)
+    except (AttributeError, IndexError):
+        from importlib.metadata import version
+
+        raise TraceError(
+            f"Keras {version('keras')} keeps its graph elsewhere than is known here",
+            rule="version",
+            hint="Take the version of Keras that the documentation names.",
+        ) from None
+    if made is None or not made[0]:
+        raise TraceError(
+            f"{getattr(tensor, 'name', tensor)} does not come from the inputs of the model",
+            rule="graph",
+        )
+    return node
+
+
+def arguments(node: Any, views: dict[int, Any]) -> tuple[tuple[Any, ...], dict[str, Any]]:
+    """What a call was given, with what stands for each tensor put in its place."""
+    args, kwargs = node.arguments.convert(lambda value: views.get(id(value), value))
+    return args, kwargs
+
+
+def opened(layer: Any, args: Any, kwargs: dict[str, Any]) -> Any:
+    """What the code of a layer gives for symbolic tensors: a graph of the layers that it calls.
+
+    Args:
+        layer: the layer.
+        args: what it is called with, symbolic tensors among it.
+        kwargs: the same, by name.
+
+    Raises:
+        Exception: whatever the code raises.
+    """
+    known = inspect.signature(layer.call).parameters
+    given = {name: value for name, value in kwargs.items() if value is not None}
+    if "training" in known:
+        given["training"] = False
+    return layer.call(*args, **given)
+
+
+@contextmanager
+def untouched(operations: Sequence[Any]) -> Iterator[None]:
+    """Forget, at the end of the block, the symbolic calls that were made in it.
+
+    So a model's layers have the inputs and outputs that they had.
+    """
+    layers = [layer for one in operations for layer in _with_inner(one)]
+    kept = [
+        (nodes, len(nodes))
+        for layer in layers
+        for nodes in (layer._inbound_nodes, layer._outbound_nodes)
+    ]
+    try:
+        yield
+    finally:
+        for nodes, count in kept:
+            del nodes[count:]
+
+
+def _with_inner(operation: Any) -> list[Any]:
+    inner = getattr(operation, "_flatten_layers", None)
+    return [operation] if inner is None else list(inner())
+
+
+def first_line(error: BaseException) -> str:
+    """What an error of Keras says, without its colours and its list of arguments."""
+    text = re.sub(r"\x1b\[[0-9;]*m", "", str(error))
+    text = re.split(r"\n\s*Arguments received by", text)[0]
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    if lines and lines[0].startswith("Exception encountered when calling") and len(lines) > 1:
+        del lines[0]
+    return (lines[0] if lines else type(error).__name__)[:LONGEST]
+
+
+LONGEST = 400
