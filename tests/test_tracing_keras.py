@@ -36,11 +36,14 @@ def forward(
 
 
 def traced(net: str, args: list[Any], size: Any = None) -> Any:
+    import keras
+
     from deconvcalc.tracing.trace import trace
     from tests.models import keras_nets
 
+    keras.utils.clear_session()  # layers without names are counted from 1 again
     model = getattr(keras_nets, net)(*args)
-    return trace(model, size, channels=None if hasattr(model, "inputs") else 3)
+    return trace(model, size, channels=None if isinstance(model, keras.Function) else 3)
 
 
 def around(modulus: int, most: int) -> list[int]:
@@ -147,7 +150,8 @@ def check_nodes(found: Any, shapes: dict[str, list[int]], size: tuple[int, ...])
 
 def test_code_of_subclassed_models_is_followed(keras_process: Worker) -> None:
     found = traced("coded", [], (32, 36))
-    sizes = lines_through((8, 12), list(range(2, 20)))
+    # From 4 on: below, the pools leave empty tensors inside, which TensorFlow lets through.
+    sizes = lines_through((8, 12), list(range(4, 22)))
     check_inputs(found, forward(keras_process, "coded", [], sizes, whole=False), sizes)
     assert [node.name for node in found.model][1:4] == ["first.one", "first.norm", "first.relu"]
 

@@ -18,7 +18,16 @@ from deconvcalc.errors import TraceError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-__all__ = ["Reads", "arguments", "calls", "first_line", "function_of", "opened", "untouched"]
+__all__ = [
+    "Reads",
+    "arguments",
+    "calls",
+    "first_line",
+    "function_of",
+    "input_name",
+    "opened",
+    "untouched",
+]
 
 PACKAGES = ("keras", "tensorflow", "torch", "jax", "numpy", "tree", "optree")
 """Whose own code may ask a tensor for its shape."""
@@ -105,6 +114,12 @@ def function_of(operation: Any) -> Any:
         return operation if _is_keras(own) else None
     inner = getattr(operation, "_functional", None)
     return inner if isinstance(operation, keras.Sequential) else None
+
+
+def input_name(tensor: Any) -> str:
+    """The name of an input, as Keras's own table of a model has it."""
+    layer = getattr(getattr(tensor, "_keras_history", None), "operation", None)
+    return str(getattr(layer, "name", tensor.name))
 
 
 def _is_keras(function: Any) -> bool:

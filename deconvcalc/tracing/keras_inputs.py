@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from deconvcalc.errors import QueryError
 from deconvcalc.model.graph import AXIS_NAMES
 from deconvcalc.tracing.keras_files import live as live_model
-from deconvcalc.tracing.keras_graph import function_of
+from deconvcalc.tracing.keras_graph import function_of, input_name
 from deconvcalc.tracing.path import InputSpec
 from deconvcalc.values import integer
 
@@ -39,9 +39,10 @@ def inputs_of(model_like: Any, size: Any = None, channels: Any = None) -> tuple[
         return _said_inputs(live, size, channels)
     made = []
     for place, tensor in enumerate(function.inputs):
-        one = size.get(tensor.name) if isinstance(size, dict) else size
-        deep = channels.get(tensor.name) if isinstance(channels, dict) else channels
-        made.append(_known_input(tensor.name, tensor.shape[1:], place, one, deep, first))
+        name = input_name(tensor)
+        one = size.get(name) if isinstance(size, dict) else size
+        deep = channels.get(name) if isinstance(channels, dict) else channels
+        made.append(_known_input(name, tensor.shape[1:], place, one, deep, first))
     return tuple(made)
 
 

@@ -4,14 +4,14 @@ This file is run as a script in a process of its own. A line on stdin is a quest
 
     {"net": "unet", "args": [2], "sizes": [[16, 16], [17, 16]], "whole": true}
 
-It names a function of `keras_nets` and its arguments. A line on stdout says, for each size, what the
-real forward pass made of it: the shapes of all layers without the batch (of the outputs alone where
-"whole" is false), or the error:
+It names a function of `keras_nets` and its arguments. A line on stdout says, for each size, what
+the real forward pass made of it: the shapes of all layers without the batch (of the outputs alone
+where "whole" is false), or the error:
 
     [{"ok": true, "shapes": {"conv": [16, 16, 4]}}, {"ok": false, "error": "..."}]
 
-A pass that leaves an empty tensor somewhere counts as an error: TensorFlow lets it through. oneDNN is
-off, as a max pool with a window of n + 1 would end the process with it.
+A pass that leaves an empty tensor somewhere counts as an error: TensorFlow lets it through. oneDNN
+is off, as a max pool with a window of n + 1 would end the process with it.
 """
 
 from __future__ import annotations
@@ -31,6 +31,8 @@ def main(answers: TextIO) -> None:
     os.environ["CUDA_VISIBLE_DEVICES"] = ""
     sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+    import keras
+
     from tests.models import keras_nets
 
     held: dict[str, Any] = {}
@@ -38,6 +40,7 @@ def main(answers: TextIO) -> None:
         question = json.loads(line)
         key = json.dumps([question["net"], question["args"]])
         if key not in held:
+            keras.utils.clear_session()  # layers without names are counted from 1 again
             held[key] = getattr(keras_nets, question["net"])(*question["args"])
         found = [_one(held[key], size, question["whole"]) for size in question["sizes"]]
         answers.write(json.dumps(found) + "\n")
