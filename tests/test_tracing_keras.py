@@ -3,12 +3,21 @@
 from __future__ import annotations
 
 from importlib.util import find_spec
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.frameworks.client import Worker
+from tests.keras_checks import (
+    SCRIPT,
+    around,
+    built,
+    check_inputs,
+    check_nodes,
+    forward,
+    lines_through,
+    traced,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,38 +30,8 @@ pytestmark = [
 
 @pytest.fixture(scope="module")
 def keras_process() -> Iterator[Worker]:
-    with Worker(Path(__file__).parent / "models" / "keras_forward.py") as process:
+    with Worker(SCRIPT) as process:
         yield process
-
-
-def forward(
-    process: Worker, net: str, args: list[Any], sizes: list[tuple[int, ...]], *, whole: bool = True
-) -> list[dict[str, Any]]:
-    """What real forward passes of a network say, one for each size."""
-    question = {"net": net, "args": args, "sizes": sizes, "whole": whole}
-    answer: Any = process(question)
-    assert isinstance(answer, list), answer
-    return answer
-
-
-def traced(net: str, args: list[Any], size: Any = None) -> Any:
-    import keras
-
-    from deconvcalc.tracing.trace import trace
-    from tests.models import keras_nets
-
-    keras.utils.clear_session()  # layers without names are counted from 1 again
-    model = getattr(keras_nets, net)(*args)
-    return trace(model, size, channels=None if isinstance(model, keras.Function) else 3)
-
-
-def around(modulus: int, most: int) -> list[int]:
-    """About 20 sizes where admissibility changes, and some between."""
-    sizes = {1, 2, 3, 4, 5, 7, most - 1, most}
-    for start in (modulus, 2 * modulus):
-        sizes |= {start - 1, start, start + 1, start + modulus // 2 - 1, start + modulus // 2}
-        sizes |= {start + modulus // 4 - 1, start + modulus // 4}
-    return sorted(size for size in sizes if 1 <= size <= most)
 
 
 # The network, its arguments, a modulus, a largest size, an admissible size.
@@ -72,21 +51,6 @@ PINNED = {
     "two branches, dense": ("two_branches_dense", [], (30, 22)),
     "vae": ("vae", [], (28, 28)),
 }
-
-
-def lines_through(base: tuple[int, ...], sizes: list[int]) -> list[tuple[int, ...]]:
-    """Each axis alone, the others held; and a diagonal."""
-    found = [(*base[:axis], n, *base[axis + 1 :]) for axis in range(len(base)) for n in sizes]
-    found += [tuple([n + axis for axis in range(len(base))]) for n in sizes[::4]]
-    return list(dict.fromkeys(found))
-
-
-def check_inputs(found: Any, answers: list[dict[str, Any]], sizes: list[tuple[int, ...]]) -> None:
-    """The model runs exactly where real forward passes do; and what is admissible repeats no 1."""
-    for size, answer in zip(sizes, answers, strict=True):
-        run = found.model.run(size)
-        assert run.runs == answer["ok"], (size, answer, run.faults)
-        assert (size in found.admissible) == run.ok, (size, run.repeated)
 
 
 @pytest.mark.parametrize("name", NETS)
@@ -124,28 +88,11 @@ def test_pinned_inputs_equal_forward_passes(name: str, keras_process: Worker) ->
 
 @pytest.mark.parametrize("name", [*NETS, "encoder", "two branches, dense"])
 def test_every_node_is_as_in_the_framework(name: str, keras_process: Worker) -> None:
-    from tests.models import keras_nets
-
     net, args, *_, base = NETS.get(name) or PINNED[name]
     found = traced(net, args, base)
     (answer,) = forward(keras_process, net, args, [base])
     check_nodes(found, answer["shapes"], base)
-    assert found.totals.parameters == getattr(keras_nets, net)(*args).count_params()
-
-
-def check_nodes(found: Any, shapes: dict[str, list[int]], size: tuple[int, ...]) -> None:
-    """Each node has the name and the shape of a layer of Keras."""
-    run = found.model.run(size)
-    for name, shape in shapes.items():
-        if name not in found.model:
-            # An opened layer has nodes for what it calls; the last of them gives its result.
-            inner = [node.name for node in found.model if node.name.startswith(f"{name}.")]
-            assert inner, name
-            node = found.model[inner[-1]]
-        else:
-            node = found.model[name]
-        channels = [] if node.channels is None else [node.channels]
-        assert [*run.size(node), *channels] == shape, (name, node)
+    assert found.totals.parameters == built(net, *args).count_params()
 
 
 def test_code_of_subclassed_models_is_followed(keras_process: Worker) -> None:
@@ -154,21 +101,3 @@ def test_code_of_subclassed_models_is_followed(keras_process: Worker) -> None:
     sizes = lines_through((8, 12), list(range(4, 22)))
     check_inputs(found, forward(keras_process, "coded", [], sizes, whole=False), sizes)
     assert [node.name for node in found.model][1:4] == ["first.one", "first.norm", "first.relu"]
-
-
-APPLICATIONS = ("MobileNetV2", "ResNet50", "EfficientNetB0", "DenseNet121")
-
-
-@pytest.mark.parametrize("name", APPLICATIONS)
-def test_applications_are_traced_whole(name: str, keras_process: Worker) -> None:
-    found = traced("applications", [name], (225, 161))
-    assert not found.passed
-    sizes = [(97, 97), (161, 161), (225, 225)]
-    answers = forward(keras_process, "applications", [name], sizes)
-    for size, answer in zip(sizes, answers, strict=True):
-        assert answer["ok"], answer
-        check_nodes(found, answer["shapes"], size)
-        assert size in found.admissible
-    from tests.models import keras_nets
-
-    assert found.totals.parameters == keras_nets.applications(name).count_params()

@@ -8,6 +8,7 @@ are those of the dialect.
 from __future__ import annotations
 
 import inspect
+import warnings
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -185,7 +186,8 @@ def _build(live: Any, tensors: Sequence[Any]) -> None:
     import keras
 
     if not isinstance(live, keras.Sequential):
-        live(*_handed(live, tensors))
+        with warnings.catch_warnings(action="ignore"):  # Keras warns where its own build gives up
+            live(*_handed(live, tensors))
 
 
 def _call(live: Any, tensors: Sequence[Any]) -> Any:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import inspect
 import re
 import sys
+import warnings
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -192,7 +193,8 @@ def opened(layer: Any, args: Any, kwargs: dict[str, Any]) -> Any:
     given = {name: value for name, value in kwargs.items() if value is not None}
     if "training" in known:
         given["training"] = False
-    return layer.call(*args, **given)
+    with warnings.catch_warnings(action="ignore"):  # about what the code does, not about sizes
+        return layer.call(*args, **given)
 
 
 @contextmanager
@@ -223,6 +225,7 @@ def first_line(error: BaseException) -> str:
     """What an error of Keras says, without its colours and its list of arguments."""
     text = re.sub(r"\x1b\[[0-9;]*m", "", str(error))
     text = re.split(r"\n\s*Arguments received by", text)[0]
+    text = text.rpartition("Error encountered:")[2]
     lines = [line.strip() for line in text.splitlines() if line.strip()]
     if lines and lines[0].startswith("Exception encountered when calling") and len(lines) > 1:
         del lines[0]

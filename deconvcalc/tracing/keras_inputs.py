@@ -22,8 +22,9 @@ def inputs_of(model_like: Any, size: Any = None, channels: Any = None) -> tuple[
 
     Args:
         model_like: a Keras model or layer, or the path of a `.keras` file.
-        size: the spatial sizes of the input: an int for all axes, or a tuple; for several inputs a
-            dict by their names. Where the model fixes its sizes, they need not be given.
+        size: the spatial sizes of the input: an int for all axes, or a tuple; for several inputs
+            those of all one after the other, or a dict by their names. Where the model fixes its
+            sizes, they need not be given.
         channels: the channels of the input, where the model does not say; for several inputs a dict
             by their names.
 
@@ -37,13 +38,25 @@ def inputs_of(model_like: Any, size: Any = None, channels: Any = None) -> tuple[
     first = channels_first(live)
     if function is None:
         return _said_inputs(live, size, channels)
-    made = []
+    made: list[InputSpec] = []
+    shapes = [tensor.shape[1:] for tensor in function.inputs]
+    sizes = _shared_out(
+        size, [len(one) - (channel_place(one, first) is not None) for one in shapes]
+    )
     for place, tensor in enumerate(function.inputs):
         name = input_name(tensor)
-        one = size.get(name) if isinstance(size, dict) else size
+        one = size.get(name) if isinstance(size, dict) else sizes[place]
         deep = channels.get(name) if isinstance(channels, dict) else channels
         made.append(_known_input(name, tensor.shape[1:], place, one, deep, first))
     return tuple(made)
+
+
+def _shared_out(size: Any, counts: Sequence[int]) -> list[Any]:
+    """A tuple of the sizes of all inputs, one after the other, as a tuple for each."""
+    if not isinstance(size, (tuple, list)) or len(counts) == 1 or len(size) != sum(counts):
+        return [size] * len(counts)
+    left = list(size)
+    return [tuple([left.pop(0) for _ in range(count)]) for count in counts]
 
 
 def channels_first(live: Any) -> bool:
@@ -57,7 +70,9 @@ def channels_first(live: Any) -> bool:
         if hasattr(layer, "kernel_size") or hasattr(layer, "pool_size")
         if getattr(layer, "data_format", None)
     }
-    return "channels_first" in (formats or {keras.config.image_data_format()})
+    return (formats if len(formats) == 1 else {keras.config.image_data_format()}) == {
+        "channels_first"
+    }
 
 
 def _known_input(

@@ -169,13 +169,14 @@ def _swap(build: Build, call: Call) -> View | None:
 
 
 def _move(build: Build, call: Call) -> View | None:
-    operation = call.operation
-    if integer(operation.source) is None or integer(operation.destination) is None:
-        return None
-    source = placed(call, call.view, operation.source)[0]
-    goal = placed(call, call.view, operation.destination)[0]
-    order = [axis for axis in range(call.view.rank) if axis != source]
-    order.insert(goal, source)
+    """Some axes at other places, the others in order."""
+    ends = (call.operation.source, call.operation.destination)
+    source, goal = ([*one] if isinstance(one, (list, tuple)) else [one] for one in ends)
+    whole = [placed(call, call.view, axis)[0] for axis in (*source, *goal)]
+    pairs = zip(whole[len(source) :], whole[: len(source)], strict=True)
+    order = [axis for axis in range(call.view.rank) if axis not in whole[: len(source)]]
+    for place, axis in sorted(pairs):
+        order.insert(place, axis)
     return permuted(build, call, order)
 
 
@@ -381,12 +382,8 @@ def _window_op(kind: str) -> Handler:
             if shape is None or len(shape) != axes + 2 or len(call.views) != 1:
                 return None
             values["kernel_size"] = shape[:-2]
-            values["filters"] = shape[-2] if "Transpose" in kind else shape[-1]
+            values["filters"] = shape[-1]
             values["depth_multiplier"] = shape[-1]
-            first = operation.data_format == "channels_first"
-            channels = view.axes[0 if first else -1].constant
-            if kind == "Conv{}" and channels is not None:
-                values["groups"] = max(channels // shape[-2], 1)
         return windowed(build, call, canonical(call, name, values))
 
     return make
@@ -418,7 +415,6 @@ OPERATIONS: dict[str, Handler] = {
     "AveragePool": _window_op("AveragePooling{}"),
     "Conv": _window_op("Conv{}"),
     "DepthwiseConv": _window_op("DepthwiseConv{}"),
-    "ConvTranspose": _window_op("Conv{}Transpose"),
     "DepthToSpace": _shuffle,
     "SpaceToDepth": _shuffle,
 }

@@ -4,9 +4,9 @@ This file is run as a script in a process of its own. A line on stdin is a quest
 
     {"net": "unet", "args": [2], "sizes": [[16, 16], [17, 16]], "whole": true}
 
-It names a function of `keras_nets` and its arguments. A line on stdout says, for each size, what
-the real forward pass made of it: the shapes of all layers without the batch (of the outputs alone
-where "whole" is false), or the error:
+It names a function of `keras_nets` or `keras_zoo` and its arguments. A line on stdout says, for
+each size, what the real forward pass made of it: the shapes of all layers without the batch (of the
+outputs alone where "whole" is false), or the error:
 
     [{"ok": true, "shapes": {"conv": [16, 16, 4]}}, {"ok": false, "error": "..."}]
 
@@ -33,7 +33,7 @@ def main(answers: TextIO) -> None:
 
     import keras
 
-    from tests.models import keras_nets
+    from tests.models import keras_nets, keras_zoo
 
     held: dict[str, Any] = {}
     for line in sys.stdin:
@@ -41,7 +41,8 @@ def main(answers: TextIO) -> None:
         key = json.dumps([question["net"], question["args"]])
         if key not in held:
             keras.utils.clear_session()  # layers without names are counted from 1 again
-            held[key] = getattr(keras_nets, question["net"])(*question["args"])
+            home = keras_zoo if hasattr(keras_zoo, question["net"]) else keras_nets
+            held[key] = getattr(home, question["net"])(*question["args"])
         found = [_one(held[key], size, question["whole"]) for size in question["sizes"]]
         answers.write(json.dumps(found) + "\n")
         answers.flush()
@@ -60,14 +61,14 @@ def run(model: Any, size: list[int], whole: bool) -> dict[str, list[int]]:
     import numpy as np
 
     channels = getattr(model, "taken", 3)
-    if isinstance(model, keras.Function):
+    if hasattr(model, "inputs"):
         wanted = [tensor.shape[1:] for tensor in model.inputs]
     else:
         wanted = [(*[None] * len(size), channels)]
     left = list(size)
     given = []
     for shape in wanted:
-        # A size for each open axis, and for each axis that an input fixes, in order.
+        # A size for each axis but the last, in order: those that an input fixes count too.
         filled = [left.pop(0) if axis < len(shape) - 1 else n for axis, n in enumerate(shape)]
         given.append(np.zeros([1, *filled], "float32"))
     names, tensors = [], []
