@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         SpecError,
         TraceError,
         UndecidedError,
+        UnknownOperationError,
     )
     from deconvcalc.inversion import Inverse, invert
     from deconvcalc.layers import (
@@ -148,6 +149,7 @@ __all__ = [
     "UndecidedError",
     "Unflatten",
     "Unfold",
+    "UnknownOperationError",
     "Upsample",
     "Verdict",
     "accepted",

@@ -354,3 +354,20 @@ def test_files_that_are_no_models(tmp_path: Path) -> None:
         trace(tmp_path / "missing.keras", 9)
     with pytest.raises(TraceError, match=r"old\.h5 is no \.keras file"):
         tracer.traced(tmp_path / "old.h5")
+
+
+# Documentation.
+
+
+def test_the_page_about_keras_models_runs() -> None:
+    """Its blocks need Keras, so that they are run here."""
+    from doctest import ELLIPSIS, DocTestParser, DocTestRunner
+    from pathlib import Path as FilePath
+
+    page = FilePath(__file__).parents[1] / "docs" / "how-to" / "keras-models.md"
+    text = page.read_text(encoding="utf-8").replace("```", "")
+    test = DocTestParser().get_doctest(text, {}, page.name, str(page), 0)
+    assert len(test.examples) > 10
+    said: list[str] = []
+    runner = DocTestRunner(optionflags=ELLIPSIS)
+    assert runner.run(test, out=said.append).failed == 0, "".join(said)

@@ -192,7 +192,8 @@ def _through_its_code(
 
     if not hasattr(call.operation, "weights") or len(scope) > DEEPEST or not call.views:
         return None, ""
-    if type(call.operation).__module__.startswith("keras.src") and not _is_lambda(call.operation):
+    own = type(call.operation)
+    if own.__module__.startswith("keras.src.layers") and own.__name__ != "Lambda":
         return None, ""
     tensors = [
         keras.KerasTensor((1, *_sizes(build, view, tensor)), dtype=tensor.dtype)
@@ -213,10 +214,6 @@ def _through_its_code(
     if not ours or len(made) != len(call.outputs):
         return None, "its code gives something else than symbolic tensors"
     return walk(build, tensors, made, call.views, scope, fresh=True), ""
-
-
-def _is_lambda(operation: Any) -> bool:
-    return type(operation).__name__ == "Lambda"
 
 
 def _sizes(build: Build, view: View, tensor: Any) -> tuple[int | None, ...]:
