@@ -7,13 +7,20 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tests.frameworks.client import Worker
 
 SCRIPT = Path(__file__).parent / "models" / "keras_forward.py"
 
 
 def forward(
-    process: Worker, net: str, args: list[Any], sizes: list[tuple[int, ...]], *, whole: bool = True
+    process: Worker,
+    net: str,
+    args: list[Any],
+    sizes: Sequence[tuple[int, ...]],
+    *,
+    whole: bool = True,
 ) -> list[dict[str, Any]]:
     """What real forward passes of a network say, one for each size."""
     question = {"net": net, "args": args, "sizes": sizes, "whole": whole}
@@ -58,7 +65,9 @@ def lines_through(base: tuple[int, ...], sizes: list[int]) -> list[tuple[int, ..
     return list(dict.fromkeys(found))
 
 
-def check_inputs(found: Any, answers: list[dict[str, Any]], sizes: list[tuple[int, ...]]) -> None:
+def check_inputs(
+    found: Any, answers: list[dict[str, Any]], sizes: Sequence[tuple[int, ...]]
+) -> None:
     """The model runs exactly where real forward passes do; and what is admissible repeats no 1."""
     for size, answer in zip(sizes, answers, strict=True):
         run = found.model.run(size)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from importlib.util import find_spec
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -35,7 +35,7 @@ def keras_process() -> Iterator[Worker]:
 
 
 # The network, its arguments, a modulus, a largest size, an admissible size.
-NETS = {
+NETS: dict[str, tuple[str, list[Any], int, int, tuple[int, ...]]] = {
     "fcn32": ("fcn", [32], 32, 97, (32, 33)),
     "fcn16": ("fcn", [16], 32, 97, (32, 47)),
     "fcn8": ("fcn", [8], 32, 97, (32, 33)),
@@ -46,7 +46,7 @@ NETS = {
     "sound": ("sound", [], 4, 30, (16,)),
     "volume": ("volume", [], 2, 12, (4, 6, 8)),
 }
-PINNED = {
+PINNED: dict[str, tuple[str, list[Any], tuple[int, ...]]] = {
     "encoder": ("vae_encoder", [], (28, 28)),
     "two branches, dense": ("two_branches_dense", [], (30, 22)),
     "vae": ("vae", [], (28, 28)),
@@ -79,7 +79,11 @@ def test_pinned_inputs_equal_forward_passes(name: str, keras_process: Worker) ->
     net, args, base = PINNED[name]
     found = traced(net, args)
     assert tuple(found.point.values()) == base
-    sizes = [base, base[::-1], *[(base[0] + d, base[1]) for d in (-1, 1, 2, 4, base[0])]]
+    sizes: list[tuple[int, ...]] = [
+        base,
+        base[::-1],
+        *[(base[0] + d, base[1]) for d in (-1, 1, 2, 4, base[0])],
+    ]
     sizes += [(2 * base[0], base[1] // 2)]
     check_inputs(found, forward(keras_process, net, args, sizes, whole=False), sizes)
     assert not found.is_fully_convolutional
@@ -88,7 +92,8 @@ def test_pinned_inputs_equal_forward_passes(name: str, keras_process: Worker) ->
 
 @pytest.mark.parametrize("name", [*NETS, "encoder", "two branches, dense"])
 def test_every_node_is_as_in_the_framework(name: str, keras_process: Worker) -> None:
-    net, args, *_, base = NETS.get(name) or PINNED[name]
+    net, args = (NETS.get(name) or PINNED[name])[:2]
+    base = NETS[name][-1] if name in NETS else PINNED[name][-1]
     found = traced(net, args, base)
     (answer,) = forward(keras_process, net, args, [base])
     check_nodes(found, answer["shapes"], base)

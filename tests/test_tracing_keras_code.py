@@ -11,6 +11,7 @@ import pytest
 from deconvcalc.errors import QueryError, TraceError, UnknownOperationError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
 pytestmark = [
@@ -213,20 +214,47 @@ def test_foreign_code_that_changes_sizes_is_asked_for() -> None:
     assert "assume names other" in found.warnings[0]
 
 
-def test_code_that_reads_a_size_is_not_guessed() -> None:
+WAYS_TO_READ: dict[str, Callable[[Any, Any], bool]] = {
+    "an axis": lambda x, y: x.shape[1] == y.ndim,
+    "from the end": lambda x, y: x.shape[-2] == y.shape[-2],
+    "by ops": lambda x, y: ops().shape(x)[1] is None and y.ndim,
+    "a part": lambda x, y: x.shape[1:3] == y.shape[1:3],
+    "unpacked": lambda x, y: [*x.shape][1] == y.ndim,
+    "whole": lambda x, y: x.shape == y.shape,
+    "unequal": lambda x, y: x.shape != y.shape,
+    "contained": lambda x, y: 2 * y.ndim in x.shape,
+    "put together": lambda x, y: (0, *x.shape)[2] == y.ndim,
+    "joined": lambda x, y: x.shape.__add__((1,))[1] == y.ndim,
+}
+
+
+def ops() -> Any:
     import keras
+
+    return keras.ops
+
+
+@pytest.mark.parametrize("way", WAYS_TO_READ)
+def test_code_that_reads_a_size_is_not_guessed(way: str) -> None:
+    import keras
+
+    reads = WAYS_TO_READ[way]
 
     class Reading(keras.layers.Layer):  # type: ignore[misc]
         def call(self, x: Any) -> Any:
-            height = x.shape[1]
-            return x if height == 8 else x[:, :-1]
+            shorter = x[:, :-1]
+            return x if reads(x, shorter) else shorter
 
     with pytest.raises(UnknownOperationError, match=r"reads a size .*/test_tracing_keras_code\.py"):
         trace(of_layer(Reading(name="reading")), 9)
-    # Channels are known: they may be read.
+
+
+def test_code_may_read_channels_and_the_number_of_axes() -> None:
+    import keras
 
     class Counting(keras.layers.Layer):  # type: ignore[misc]
         def call(self, x: Any) -> Any:
+            assert (len(x.shape), x.ndim, x.shape[-1], x.shape[3]) == (4, 4, 4, 4)
             return keras.ops.repeat(x, keras.ops.shape(x)[-1], axis=-1)
 
     assert trace(of_layer(Counting(name="counting")), 9).model.outputs[0].channels == 16
@@ -273,6 +301,69 @@ def test_a_pinned_model_may_read_its_sizes() -> None:
     assert [str(one) for one in trace(keras.Model(given, given), (9, 8)).clashes] == [
         "image: the model is built for a size of 10, not 9"
     ]
+
+
+def test_subclassed_models_of_several_inputs() -> None:
+    import keras
+
+    class Both(keras.Model):  # type: ignore[misc]
+        def call(self, image: Any, mask: Any) -> Any:
+            return image * mask
+
+    class Listed(keras.Model):  # type: ignore[misc]
+        def call(self, inputs: Any, training: bool = True) -> Any:
+            image, mask = inputs
+            return keras.ops.concatenate([image, mask], axis=-1)[:, 1:] if not training else None
+
+    for model, channels in ((Both(), 3), (Listed(), 4)):
+        sizes = {"image": 9, "mask": (9, 8)}
+        found = trace(model, sizes, channels={"image": 3, "mask": 1})
+        assert found.model.variables == ("h", "w", "mask.h", "mask.w")
+        assert found.model.outputs[0].channels == channels
+        assert (9, 9, 9, 9) in found.admissible
+        assert (9, 9, 9, 8) not in found.admissible
+
+
+def test_dicts_of_inputs_and_outputs() -> None:
+    import keras
+
+    given = {name: keras.Input((None, 4), name=name) for name in ("b", "a")}
+    made = keras.layers.Add(name="sum")([given["a"], given["b"][:, 1:]])
+    found = trace(keras.Model(given, {"out": made}), {"a": 8, "b": 9})
+    assert found.ok
+    assert (8, 9) in found.admissible or (9, 8) in found.admissible
+    assert found.model.variables in (("n", "b.n"), ("n", "a.n"))
+
+
+def test_a_layer_alone_and_a_functional_model_with_code() -> None:
+    import keras
+
+    found = trace(keras.layers.Conv2D(5, 3, name="conv"), 9, channels=2)
+    assert (found.run.size("conv"), found.totals.parameters) == ((7, 7), 95)
+
+    class Twice(keras.Model):  # type: ignore[misc]
+        def call(self, inputs: Any) -> Any:
+            return super().call(super().call(inputs))
+
+    given = image()
+    found = trace(Twice(given, keras.layers.Conv2D(4, 3, name="conv")(given)), 9)
+    names = [node.name for node in found.model if not node.name.startswith("convert")]
+    assert names == ["image", "conv", "conv#2"]
+    assert found.run.size("conv#2") == (5, 5)
+
+
+def test_attention_and_embedding() -> None:
+    import keras
+
+    words = keras.Input((None,), name="words")
+    x = keras.layers.Embedding(100, 8, name="vectors")(words)
+    x = keras.layers.MultiHeadAttention(2, 4, name="attend")(x, x)
+    other = keras.Input((None, 8), name="other")
+    x = keras.layers.Attention(name="look")([x, other])
+    found = trace(keras.Model([words, other], x), {"words": 11, "other": 5})
+    for name in ("vectors", "attend", "look"):
+        assert (found.run.size(name), found.model[name].channels) == ((11,), 8)
+    assert found.totals.parameters == 100 * 8 + 4 * 8 * 8 + 3 * 8 + 8
 
 
 # What is refused.

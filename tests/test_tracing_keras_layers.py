@@ -11,7 +11,7 @@ from tests.frameworks.client import Worker
 from tests.keras_checks import SCRIPT, forward, traced
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 pytestmark = [
     pytest.mark.framework,
@@ -39,11 +39,11 @@ def names(table: str) -> list[str]:
         match statement:
             case ast.AnnAssign(target=ast.Name(id=name), value=ast.Dict(keys=keys)):
                 if name == table:
-                    return [key.value for key in keys if isinstance(key, ast.Constant)]
+                    return [str(key.value) for key in keys if isinstance(key, ast.Constant)]
     raise AssertionError(table)
 
 
-def check(process: Worker, kind: str, name: str, sizes: list[tuple[int, ...]]) -> Any:
+def check(process: Worker, kind: str, name: str, sizes: Sequence[tuple[int, ...]]) -> Any:
     """The outputs have the shapes of real forward passes, and the same sizes are refused."""
     found = traced(kind, [name], sizes[-1])
     for size, answer in zip(sizes, forward(process, kind, [name], sizes), strict=True):

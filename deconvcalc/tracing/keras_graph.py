@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from deconvcalc.errors import TraceError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
 __all__ = [
     "Reads",
@@ -44,8 +44,12 @@ class Reads:
         self.places: list[str] = []
 
     def note(self, frame: Any) -> None:
-        """Remember the line of a frame."""
-        place = f"{_short(frame.f_code.co_filename)}:{frame.f_lineno}"
+        """Remember the line of the model's own code that led to a frame."""
+        own = frame
+        while own is not None and _package(own) in PACKAGES:
+            own = own.f_back
+        own = own or frame
+        place = f"{_short(own.f_code.co_filename)}:{own.f_lineno}"
         if place not in self.places:
             self.places.append(place)
 
@@ -60,30 +64,12 @@ class Reads:
 
         kind: Any = keras.KerasTensor
         original = kind.shape
-        reads = self
+        watched = _watched(self, varies)
 
         def shape(tensor: Any) -> Any:
             sizes = original.fget(tensor)
-            frame = _asking(sys._getframe(1))
-            return sizes if frame is None else watched(sizes)
+            return watched(sizes) if _asked_by_model(sys._getframe(1)) else sizes
 
-        class Watched(tuple):  # type: ignore[type-arg]  # Keras's shapes are plain tuples
-            """A shape that tells who reads from it."""
-
-            __slots__ = ()
-
-            def __getitem__(self, key: Any) -> Any:
-                picked = range(len(self))[key]
-                for axis in picked if isinstance(picked, range) else (picked,):
-                    size = tuple.__getitem__(self, axis)
-                    if varies(axis, size, len(self)):
-                        reads.note(sys._getframe(1))
-                return tuple.__getitem__(self, key)
-
-            def __iter__(self) -> Iterator[Any]:
-                return iter(self[:])
-
-        watched = Watched
         kind.shape = property(shape, original.fset)
         try:
             yield
@@ -91,13 +77,48 @@ class Reads:
             kind.shape = original
 
 
-def _asking(frame: Any) -> Any:
-    """The frame of the model's own code that asks for a shape, by itself or by `ops.shape`."""
-    name = frame.f_globals.get("__name__", "")
-    if name == "keras.src.ops.core" and frame.f_code.co_name == "shape":
+def _watched(reads: Reads, varies: Callable[[int, Any, int], bool]) -> type[tuple[Any, ...]]:
+    """The shapes that tell who reads from them: tuples, as Keras's are."""
+
+    def noted(shape: tuple[Any, ...], axes: Iterable[int]) -> None:
+        for axis in axes:
+            if varies(axis, tuple.__getitem__(shape, axis), len(shape)):
+                reads.note(sys._getframe(2))
+
+    def item(shape: tuple[Any, ...], key: Any) -> Any:
+        picked = range(len(shape))[key]
+        noted(shape, picked if isinstance(picked, range) else (picked,))
+        return tuple.__getitem__(shape, key)
+
+    def whole(name: str) -> Callable[..., Any]:
+        plain = getattr(tuple, name)
+
+        def method(shape: tuple[Any, ...], *others: Any) -> Any:
+            noted(shape, range(len(shape)))
+            return plain(shape, *others)
+
+        return method
+
+    methods = {name: whole(name) for name in WHOLE}
+    return type("Watched", (tuple,), {"__getitem__": item, **methods})
+
+
+WHOLE = (
+    *("__iter__", "__eq__", "__ne__", "__lt__", "__le__", "__gt__", "__ge__", "__hash__"),
+    *("__add__", "__mul__", "__rmul__", "__contains__", "count", "index"),
+)
+"""What reads all of a tuple at once."""
+
+
+def _package(frame: Any) -> str:
+    return str(frame.f_globals.get("__name__", "")).partition(".")[0]
+
+
+def _asked_by_model(frame: Any) -> bool:
+    """Whether the model's own code asks for a shape, by itself or by `ops.shape`."""
+    if frame.f_code.co_name in ("shape", "int_shape") and _package(frame) == "keras":
         frame = frame.f_back
-        name = frame.f_globals.get("__name__", "")
-    return None if name.partition(".")[0] in PACKAGES else frame
+    return _package(frame) not in PACKAGES
 
 
 def _short(path: str) -> str:

@@ -155,6 +155,8 @@ def _said_inputs(live: Any, size: Any, channels: Any) -> tuple[InputSpec, ...]:
     first = channels_first(live)
     if built is not None and len(sizes) == 1:
         ((name, one),) = sizes.items()
+        inputs = getattr(live, "inputs", None)
+        name = input_name(inputs[0]) if inputs else name
         return (_known_input(name, built, 0, one, channels, first),)
     made = []
     for place, (name, one) in enumerate(sizes.items()):
@@ -177,6 +179,10 @@ def _said_inputs(live: Any, size: Any, channels: Any) -> tuple[InputSpec, ...]:
 
 def _built_for(live: Any) -> tuple[int | None, ...] | None:
     """The shape that a subclassed model was built for, without its batch, if it was."""
+    import keras
+
+    if isinstance(live, keras.Function) and len(live.inputs) == 1:
+        return tuple(live.inputs[0].shape[1:])
     config = (
         getattr(live, "get_build_config", lambda: None)() if getattr(live, "built", 0) else None
     )

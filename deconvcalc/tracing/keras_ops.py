@@ -40,7 +40,8 @@ if TYPE_CHECKING:
 __all__ = ["OPERATIONS"]
 
 POINTWISE = """Abs Absolute Angle Arccos Arccosh Arcsin Arcsinh Arctan Arctanh BatchNorm BitwiseNot
-Cast Cbrt Ceil Celu Clip Conj Conjugate Copy Cos Cosh Cumprod Cumsum Deg2rad Elu Erf Erfc Exp Exp2
+Cast Cbrt Ceil Celu Clip Conj Conjugate ConvertToTensor Copy Cos Cosh Cumprod Cumsum Deg2rad Elu Erf
+Erfc Exp Exp2
 Expm1 Fabs Flip Floor Gelu HardShrink HardSigmoid HardSilu HardTanh Isfinite Isinf Isnan LayerNorm
 LeakyRelu Log Log10 Log1p Log2 LogSigmoid LogSoftmax LogicalNot NanToNum Negative Normalize OnesLike
 Rad2deg Real Reciprocal Relu Relu6 RMSNorm Roll Round Rsqrt SaturateCast Selu Sigmoid Sign Silu Sin

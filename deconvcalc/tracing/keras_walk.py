@@ -135,11 +135,12 @@ def pin(build: Build, name: str, view: View, shape: Sequence[int | None]) -> Vie
 def _unknown(build: Build, call: Call, node: Any, scope: tuple[str, ...]) -> list[View]:
     """An operation that is not known: assumed, opened, constant, seen to leave sizes alone."""
     if _assumed(build, call):
-        return [_same(build, call, view_of) for view_of in call.outputs]
-    views, reason = _through_its_code(build, call, node, scope)
+        return [_same(build, call, output) for output in call.outputs]
+    reads = Reads()
+    views, reason = _through_its_code(build, call, node, scope, reads)
     if views is None:
         views = _fixed(build, call)
-    if views is None:
+    if views is None and not reads.places:  # code that looks at sizes may do anything at others
         views, why = _seen(build, call)
         reason = reason or why
     if views is None:
@@ -185,7 +186,7 @@ def _same(build: Build, call: Call, output: Any) -> View:
 
 
 def _through_its_code(
-    build: Build, call: Call, node: Any, scope: tuple[str, ...]
+    build: Build, call: Call, node: Any, scope: tuple[str, ...], reads: Reads
 ) -> tuple[list[View] | None, str]:
     """A layer whose code calls layers and operations that are known: they are the nodes."""
     import keras
@@ -201,7 +202,6 @@ def _through_its_code(
     ]
     stands = {id(old): new for old, new in zip(node.arguments.keras_tensors, tensors, strict=True)}
     args, kwargs = arguments(node, stands)
-    reads = Reads()
     try:
         with reads.watching(lambda _axis, size, _rank: size is None):
             made = keras.tree.flatten(opened(call.operation, args, kwargs))
