@@ -450,7 +450,7 @@ def _kind(model: Any) -> str:
             )
         return kind
     homes = {base.__module__.partition(".")[0] for base in type(model).__mro__}
-    for kind in ("torch", "keras", "onnx"):
+    for kind in ("keras", "torch", "onnx"):  # on its torch backend, a Keras layer is a module too
         if kind in homes:
             return kind
     raise TypeError(
