@@ -230,6 +230,18 @@ def test_a_flatten_and_a_dense_pin_the_product_of_the_axes() -> None:
             assert found is None or far[found] == min(far.values())
 
 
+@pytest.mark.parametrize(("features", "said"), [(96, "h = 8; w = 6"), (95, "no input")])
+def test_axes_of_one_size_each_ask_nothing_more(features: int, said: str) -> None:
+    model = dc.Model()
+    image = model.input(channels=2)
+    sizes = zip(image.shape.extents, (8, 6), strict=True)
+    image.conditions = tuple([Condition(one, "==", size) for one, size in sizes])
+    flat = model.add(dc.Flatten(), image)
+    model.output(model.add(dc.Dense(3, in_features=features), flat))
+    assert str(model.admissible()) == said
+    assert ((8, 6) in model.admissible()) == (features == 96)
+
+
 def test_sizes_taken_from_another_tensor() -> None:
     model = dc.Model()
     image = model.input(channels=4, axes=1)

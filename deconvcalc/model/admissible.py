@@ -192,6 +192,28 @@ def region(
     for condition in left:
         for name, held in condition.shadows():
             sets[name] = _met(sets[name], held)
+    return Region(sets, left) if guards else _settled(sets, left)
+
+
+def _settled(sets: dict[str, Sizes], conditions: Sequence[Condition]) -> Region:
+    """A region without the conditions on axes of one size each: those are plain questions.
+
+    So a model that fixes all its sizes takes one input, and asks nothing more.
+    """
+    single: dict[str, int] = {}
+    for name, members in [(name, held.first(2)) for name, held in sets.items()]:
+        if len(members) == 1:
+            single.update({name: members[0]})
+    left = []
+    for condition in conditions:
+        try:
+            held = condition.holds(single) if condition.variables <= single.keys() else None
+        except UndecidedError:  # beyond the horizon of a float scale
+            held = None
+        if held is None:
+            left.append(condition)
+        elif not held:
+            return Region(dict.fromkeys(sets, Sizes.none()))
     return Region(sets, left)
 
 
