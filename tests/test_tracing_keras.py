@@ -87,6 +87,7 @@ def test_pinned_inputs_equal_forward_passes(name: str, keras_process: Worker) ->
     sizes += [(2 * base[0], base[1] // 2)]
     check_inputs(found, forward(keras_process, net, args, sizes, whole=False), sizes)
     assert not found.is_fully_convolutional
+    assert found.admissible.is_box
     assert found.warnings
 
 
