@@ -230,6 +230,13 @@ def test_a_flatten_and_a_dense_pin_the_product_of_the_axes() -> None:
             assert found is None or far[found] == min(far.values())
 
 
+def test_a_model_of_plain_features_has_no_axis_to_ask_about() -> None:
+    model = dc.Model()
+    model.output(model.add(dc.Dense(3), model.input(channels=16, axes=0)))
+    assert str(model.admissible()) == "any input"
+    assert () in model.admissible()
+
+
 @pytest.mark.parametrize(("features", "said"), [(96, "h = 8; w = 6"), (95, "no input")])
 def test_axes_of_one_size_each_ask_nothing_more(features: int, said: str) -> None:
     model = dc.Model()

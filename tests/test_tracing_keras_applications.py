@@ -45,3 +45,13 @@ def test_applications_are_traced_whole(name: str, keras_process: Worker) -> None
         check_nodes(found, answer["shapes"], size)
         assert size in found.admissible
     assert found.totals.parameters == built("applications", name).count_params()
+
+
+def test_an_application_with_its_classifier_takes_one_size(keras_process: Worker) -> None:
+    found = traced("applications", ["MobileNetV2", True])
+    sizes = [(224, 224), (225, 224), (192, 192)]
+    answers = forward(keras_process, "applications", ["MobileNetV2", True], sizes)
+    check_nodes(found, answers[0]["shapes"], sizes[0])
+    for size, answer in zip(sizes, answers, strict=True):
+        assert answer["ok"] == found.model.run(size).runs == (size in found.admissible), size
+    assert str(found.admissible) == "h = 224; w = 224"

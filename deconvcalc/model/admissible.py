@@ -56,7 +56,7 @@ class Region(Value):
         if self.is_empty:
             return "no input"
         parts = [_named(name, held) for name, held in self.sets.items()]
-        return "; ".join([*parts, *map(str, self.conditions)])
+        return "; ".join([*parts, *map(str, self.conditions)]) or "any input"
 
 
 class Admissible(Value):

@@ -243,10 +243,9 @@ def coded() -> Any:
     return Coded(name="coded")
 
 
-def applications(name: str, **options: Any) -> Any:
-    """A network of `keras.applications` without weights."""
-    if name == "MobileNetV2":
-        options["alpha"] = 0.35
-    shape = {"input_shape": (None, None, 3)} if "include_top" not in options else {}
-    settings = {"include_top": False, "weights": None, **shape, **options}
-    return getattr(keras.applications, name)(**settings)
+def applications(name: str, top: bool = False) -> Any:
+    """A network of `keras.applications` without weights; with its classifier it fixes its size."""
+    options: dict[str, Any] = {"alpha": 0.35} if name == "MobileNetV2" else {}
+    if not top:
+        options["input_shape"] = (None, None, 3)
+    return getattr(keras.applications, name)(include_top=top, weights=None, **options)
