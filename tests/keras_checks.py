@@ -1,4 +1,8 @@
-"""What tests of traced Keras models share: real forward passes, and how a trace is held to them."""
+"""What tests of traced Keras models share: real forward passes, and how a trace is held to them.
+
+`python -m tests.keras_checks [NAME ...]` holds networks to forward passes at all sizes of an axis,
+1 to 200, and to 40 in 3-D. It takes some minutes, so the tests look at about 20 sizes.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +16,24 @@ if TYPE_CHECKING:
     from tests.frameworks.client import Worker
 
 SCRIPT = Path(__file__).parent / "models" / "keras_forward.py"
+
+# The network, its arguments, a modulus, a largest size, an admissible size.
+NETS: dict[str, tuple[str, list[Any], int, int, tuple[int, ...]]] = {
+    "fcn32": ("fcn", [32], 32, 97, (32, 33)),
+    "fcn16": ("fcn", [16], 32, 97, (32, 47)),
+    "fcn8": ("fcn", [8], 32, 97, (32, 33)),
+    "two branches": ("two_branches", [], 4, 30, (8, 7)),
+    "unet": ("unet", [4], 16, 50, (16, 32)),
+    "unet, same pools": ("unet", [3, "same"], 8, 34, (8, 16)),
+    "squeeze and excite": ("squeeze_excite", [], 16, 50, (16, 33)),
+    "sound": ("sound", [], 4, 30, (16,)),
+    "volume": ("volume", [], 2, 12, (4, 6, 8)),
+}
+PINNED: dict[str, tuple[str, list[Any], tuple[int, ...]]] = {
+    "encoder": ("vae_encoder", [], (28, 28)),
+    "two branches, dense": ("two_branches_dense", [], (30, 22)),
+    "vae": ("vae", [], (28, 28)),
+}
 
 
 def forward(
@@ -88,3 +110,33 @@ def check_nodes(found: Any, shapes: dict[str, list[int]], size: tuple[int, ...])
             node = found.model[name]
         channels = [] if node.channels is None else [node.channels]
         assert [*run.size(node), *channels] == shape, (name, node)
+
+
+def main(names: Sequence[str]) -> None:
+    """All sizes of each axis of some networks, or of all."""
+    import sys
+    import time
+
+    from tests.frameworks.client import Worker
+
+    with Worker(SCRIPT) as process:
+        for name in names or NETS:
+            net, args, _, _, base = NETS[name]
+            begun = time.monotonic()
+            sizes = lines_through(base, list(range(1, 201 if len(base) < 3 else 41)))
+            found = traced(net, args, base)
+            answers = forward(process, net, args, sizes)
+            check_inputs(found, answers, sizes)
+            ran = sum([answer["ok"] for answer in answers])
+            seconds = time.monotonic() - begun
+            sys.stdout.write(
+                f"{name}: {len(sizes)} inputs, {ran} run, all as traced ({seconds:.0f} s); "
+                f"{found.admissible}\n"
+            )
+            sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    import sys
+
+    main(sys.argv[1:])

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.frameworks.client import Worker
 from tests.keras_checks import (
+    NETS,
+    PINNED,
     SCRIPT,
     around,
     built,
@@ -34,25 +36,6 @@ def keras_process() -> Iterator[Worker]:
         yield process
 
 
-# The network, its arguments, a modulus, a largest size, an admissible size.
-NETS: dict[str, tuple[str, list[Any], int, int, tuple[int, ...]]] = {
-    "fcn32": ("fcn", [32], 32, 97, (32, 33)),
-    "fcn16": ("fcn", [16], 32, 97, (32, 47)),
-    "fcn8": ("fcn", [8], 32, 97, (32, 33)),
-    "two branches": ("two_branches", [], 4, 30, (8, 7)),
-    "unet": ("unet", [4], 16, 50, (16, 32)),
-    "unet, same pools": ("unet", [3, "same"], 8, 34, (8, 16)),
-    "squeeze and excite": ("squeeze_excite", [], 16, 50, (16, 33)),
-    "sound": ("sound", [], 4, 30, (16,)),
-    "volume": ("volume", [], 2, 12, (4, 6, 8)),
-}
-PINNED: dict[str, tuple[str, list[Any], tuple[int, ...]]] = {
-    "encoder": ("vae_encoder", [], (28, 28)),
-    "two branches, dense": ("two_branches_dense", [], (30, 22)),
-    "vae": ("vae", [], (28, 28)),
-}
-
-
 @pytest.mark.parametrize("name", NETS)
 def test_inputs_equal_forward_passes(name: str, keras_process: Worker) -> None:
     net, args, modulus, most, base = NETS[name]
@@ -62,16 +45,6 @@ def test_inputs_equal_forward_passes(name: str, keras_process: Worker) -> None:
     check_inputs(found, answers, sizes)
     assert {answer["ok"] for answer in answers} == {True, False}
     assert found.is_fully_convolutional
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("name", NETS)
-def test_all_inputs_equal_forward_passes(name: str, keras_process: Worker) -> None:
-    net, args, _, _, base = NETS[name]
-    most = 200 if len(base) < 3 else 40
-    found = traced(net, args, base)
-    sizes = lines_through(base, list(range(1, most + 1)))
-    check_inputs(found, forward(keras_process, net, args, sizes), sizes)
 
 
 @pytest.mark.parametrize("name", PINNED)
