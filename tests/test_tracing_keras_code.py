@@ -346,9 +346,12 @@ def test_a_layer_alone_and_a_functional_model_with_code() -> None:
             return super().call(super().call(inputs))
 
     given = image()
-    found = trace(Twice(given, keras.layers.Conv2D(4, 3, name="conv")(given)), 9)
+    model = Twice(given, keras.ops.relu(keras.layers.Conv2D(4, 3, name="conv")(given)))
+    found = trace(model, 9)
+    assert [len(one._inbound_nodes) for one in model.operations] == [1, 1, 1]
     names = [node.name for node in found.model if not node.name.startswith("convert")]
-    assert names == ["image", "conv", "conv#2"]
+    relu = model.operations[-1].name
+    assert names == ["image", "conv", relu, "conv#2", f"{relu}#2"]
     assert found.run.size("conv#2") == (5, 5)
 
 

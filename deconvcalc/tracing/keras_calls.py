@@ -8,7 +8,8 @@ from deconvcalc.dialects import DIALECTS
 from deconvcalc.dialects.spec import REQUIRED, Given
 from deconvcalc.errors import DeconvcalcError, TraceError
 from deconvcalc.layers import Conv, ConvTranspose, DepthwiseConv, GlobalPool
-from deconvcalc.model import Add, Concat, Multiply
+from deconvcalc.model import Concat, Condition, Unflatten
+from deconvcalc.model.extents import Fixed
 from deconvcalc.tracing.keras_views import Build, View, broadcast, refilled
 from deconvcalc.values import MOST_AXES, Value, integer
 
@@ -16,17 +17,20 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from deconvcalc.layers import Layer
+    from deconvcalc.model import Add
     from deconvcalc.model.extents import Extent
 
     Handler = Callable[[Build, "Call"], "View | list[View] | None"]
 
 __all__ = [
+    "SAME_SIZE",
     "Call",
     "Handler",
     "canonical",
     "concatenated",
     "merged",
     "permuted",
+    "placed",
     "reshaped",
     "windowed",
 ]
@@ -139,8 +143,9 @@ def merged(
     remark = None if kind == operation.__name__ else kind
     if not constants and len(views) > 1 and _alike(views):
         return build.put(call.name, operation(), views, views[0].channel, remark=remark)
-    lists = [*[view.axes for view in views], *[[_fixed(n) for n in one] for one in constants]]
-    axes, asked, _ = broadcast(lists, SAME_SIZE)
+    lists: list[Sequence[Extent]] = [view.axes for view in views]
+    lists += [[Fixed(n) for n in one] for one in constants]
+    axes, asked = broadcast(lists, SAME_SIZE)
     asked = [one for one in asked if one.variables or not one.holds({})]
     channels = [_from_end(view) for view in views if view.channel is not None]
     channel = len(axes) + channels[0] if channels else None
@@ -156,12 +161,6 @@ def _from_end(view: View) -> int:
     return (view.channel or 0) - view.rank
 
 
-def _fixed(number: int) -> Extent:
-    from deconvcalc.model.extents import Fixed
-
-    return Fixed(number)
-
-
 def concatenated(build: Build, call: Call, views: Sequence[View], axis: int) -> View:
     """Tensors side by side along an axis, which counts the batch."""
     first = views[0]
@@ -175,8 +174,6 @@ def concatenated(build: Build, call: Call, views: Sequence[View], axis: int) -> 
         inner = place - (first.channel is not None and place > first.channel)
         if inner < MOST_AXES:
             return build.put(call.name, Concat(inner), views, first.channel)
-    from deconvcalc.model import Condition
-
     lists = [view.axes for view in views]
     axes, asked = list(lists[0]), []
     for other in lists[1:]:
@@ -228,8 +225,6 @@ def permuted(build: Build, call: Call, order: Sequence[int]) -> View:
 
 def reshaped(build: Build, call: Call, target: Sequence[int]) -> View:
     """The same elements in other axes, without the batch; one may be -1."""
-    from deconvcalc.model import Unflatten
-
     view = call.view
     channel = build.last(len(target)) if target else None
     axes, asked = refilled(view.axes, target)
@@ -238,6 +233,3 @@ def reshaped(build: Build, call: Call, target: Sequence[int]) -> View:
         return build.put(call.name, Unflatten(target[channel], tuple(sizes)), [view], channel)
     what = f"Reshape({tuple(target)})"
     return build.given(call.name, what, [view], axes, channel, asked)
-
-
-__all__ += ["SAME_SIZE", "Multiply", "placed"]

@@ -238,8 +238,10 @@ def untouched(operations: Sequence[Any]) -> Iterator[None]:
 
 
 def _with_inner(operation: Any) -> list[Any]:
+    """An operation, the layers in it, and the operations of those that are graphs."""
     inner = getattr(operation, "_flatten_layers", None)
-    return [operation] if inner is None else list(inner())
+    layers = [operation] if inner is None else list(inner())
+    return layers + [one for layer in layers for one in getattr(layer, "_operations", ())]
 
 
 def first_line(error: BaseException) -> str:

@@ -18,13 +18,14 @@ from deconvcalc.tracing.keras_calls import (
     reshaped,
     windowed,
 )
+from deconvcalc.tracing.keras_views import Build
 from deconvcalc.values import MOST_AXES, integer
 
 if TYPE_CHECKING:
     from deconvcalc.tracing.keras_calls import Handler
-    from deconvcalc.tracing.keras_views import Build, View
+    from deconvcalc.tracing.keras_views import View
 
-__all__ = ["LAYERS", "home"]
+__all__ = ["LAYERS", "handler_of"]
 
 IDENTITIES = (
     "Masking",
@@ -174,13 +175,11 @@ def _attention(build: Build, call: Call) -> View | None:
 
 def _time_distributed(build: Build, call: Call) -> View | None:
     """A layer at every step: what it gives for one, beside the axis of the steps."""
-    from deconvcalc.tracing.keras_views import Build as Scratch
-
     view, inner = call.view, call.operation.layer
     handler = handler_of(inner)
     if handler is None or view.rank < 2 or view.channel == 0:
         return None
-    apart = Scratch({}, channels_first=build.channels_first)
+    apart = Build({}, channels_first=build.channels_first)
     steps, *sizes = view.axes
     channel = None if view.channel is None else view.channel - 1
     start = apart.given("step", "step", [], sizes, channel)

@@ -19,6 +19,7 @@ from deconvcalc.layers.stacks import compose
 from deconvcalc.model import Add, Condition, Multiply
 from deconvcalc.model.extents import Extent, Fixed, extent
 from deconvcalc.tracing.keras_calls import (
+    SAME_SIZE,
     Call,
     canonical,
     concatenated,
@@ -28,7 +29,7 @@ from deconvcalc.tracing.keras_calls import (
     reshaped,
     windowed,
 )
-from deconvcalc.tracing.keras_views import View
+from deconvcalc.tracing.keras_views import View, broadcast
 from deconvcalc.values import MOST_AXES, integer
 
 if TYPE_CHECKING:
@@ -368,6 +369,40 @@ def _split(build: Build, call: Call) -> list[View] | None:
     return made
 
 
+def _stack(build: Build, call: Call) -> View | None:
+    """Tensors of one shape along an axis of their own."""
+    first, number = call.view, integer(call.operation.axis)
+    if number is None or len({view.rank for view in call.views}) > 1:
+        return None
+    place = number - 1 if number >= 0 else first.rank + 1 + number
+    if not 0 <= place <= first.rank:
+        return None
+    asked = [
+        Condition(one, "==", its, "what is stacked has one size")
+        for other in call.views[1:]
+        for one, its in zip(first.axes, other.axes, strict=True)
+        if one != its
+    ]
+    axes = first.axes
+    axes.insert(place, Fixed(len(call.views)))
+    channel = first.channel
+    if channel is not None and channel >= place:
+        channel += 1
+    return build.given(call.name, f"Stack({number})", call.views, axes, channel, asked)
+
+
+def _matmul(build: Build, call: Call) -> View | None:
+    """The product of matrices along the last two axes; the axes before them are alike."""
+    if len(call.views) != 2 or call.views[0].rank != call.views[1].rank or call.view.rank < 2:
+        return None
+    one, other = [view.axes for view in call.views]
+    around, asked = broadcast([one[:-2], other[:-2]], SAME_SIZE)
+    asked.append(Condition(one[-1], "==", other[-2], "the inner axes of the product are equal"))
+    asked = [each for each in asked if each.variables]
+    axes = [*around, one[-2], other[-1]]
+    return build.given(call.name, "Matmul()", call.views, axes, len(axes) - 1, asked)
+
+
 def _window_op(kind: str) -> Handler:
     """An operation with a window, as the layer of the same arguments."""
 
@@ -412,6 +447,8 @@ OPERATIONS: dict[str, Handler] = {
     "ExpandDims": _expand,
     "Squeeze": _squeeze,
     "Split": _split,
+    "Stack": _stack,
+    "Matmul": _matmul,
     "MaxPool": _window_op("MaxPooling{}"),
     "AveragePool": _window_op("AveragePooling{}"),
     "Conv": _window_op("Conv{}"),

@@ -188,9 +188,7 @@ class Build:
         return self.put(name, Flatten(), [view], channel)
 
 
-def broadcast(
-    lists: Sequence[Sequence[Extent]], rule: str
-) -> tuple[list[Extent], list[Condition], list[int]]:
+def broadcast(lists: Sequence[Sequence[Extent]], rule: str) -> tuple[list[Extent], list[Condition]]:
     """Axes that are put together element by element, by the rules of numpy.
 
     Args:
@@ -198,21 +196,20 @@ def broadcast(
         rule: why they have to be equal.
 
     Returns:
-        The axes of the result, what is asked, and for each axis which tensor it comes from.
+        The axes of the result, and what is asked.
     """
     rank = max(map(len, lists))
     whole = [[*[Fixed(1)] * (rank - len(axes)), *axes] for axes in lists]
     made: list[Extent] = list(whole[0])
-    origins = [0] * rank
     asked = []
-    for place, axes in enumerate(whole[1:], 1):
+    for axes in whole[1:]:
         for axis, (mine, its) in enumerate(zip(made, axes, strict=True)):
             if mine.constant == 1:
-                made[axis], origins[axis] = its, place
+                made[axis] = its
             elif its.constant != 1:
                 # The axis is left open: it counts the channels too, which a node counts apart.
                 asked.append(Condition(mine, "matches", its, rule, None))
-    return made, asked, origins
+    return made, asked
 
 
 def refilled(axes: Sequence[Extent], target: Sequence[int]) -> tuple[list[Extent], list[Condition]]:

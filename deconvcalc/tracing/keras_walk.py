@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from deconvcalc.model.extents import Extent
     from deconvcalc.tracing.keras_views import Build
 
-__all__ = ["DEEPEST", "pin", "walk"]
+__all__ = ["check_assumed", "walk"]
 
 DEEPEST = 40
 """So many layers may be opened inside each other."""
@@ -303,6 +303,3 @@ def _ask(call: Call, reason: str) -> DeconvcalcError:
         hint=f'If it leaves sizes alone: assume={{"{call.name}": "same"}}, or --assume '
         f"{call.name}=same.",
     )
-
-
-__all__ += ["check_assumed"]
