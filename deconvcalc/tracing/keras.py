@@ -20,7 +20,9 @@ from deconvcalc.tracing.keras_graph import Reads, first_line, function_of, opene
 from deconvcalc.tracing.keras_inputs import channel_place, channels_first, inputs_of, without
 from deconvcalc.tracing.keras_views import Build, View
 from deconvcalc.tracing.keras_walk import check_assumed, walk
+from deconvcalc.tracing.loading import RAISED
 from deconvcalc.tracing.path import InputSpec, Path, Traced
+from deconvcalc.tracing.where import raised_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -223,9 +225,11 @@ def _named_errors(live: Any) -> Iterator[None]:
     except DeconvcalcError:
         raise
     except Exception as error:
+        at = raised_at(error)
+        where = f"{at}: " if at else ""
         raise TraceError(
-            f"{live.name} cannot be called on a symbolic input: {first_line(error)}",
-            rule="model",
+            f"{where}{live.name} cannot be called on a symbolic input: {first_line(error)}",
+            rule=RAISED,
             hint="Check the channels and the size, and that it is built as it is called.",
         ) from error
 

@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from deconvcalc.errors import TraceError
+from deconvcalc.tracing.where import short
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -49,7 +50,7 @@ class Reads:
         while own is not None and _package(own) in PACKAGES:
             own = own.f_back
         own = own or frame
-        place = f"{_short(own.f_code.co_filename)}:{own.f_lineno}"
+        place = f"{short(own.f_code.co_filename)}:{own.f_lineno}"
         if place not in self.places:
             self.places.append(place)
 
@@ -119,10 +120,6 @@ def _asked_by_model(frame: Any) -> bool:
     if frame.f_code.co_name in ("shape", "int_shape") and _package(frame) == "keras":
         frame = frame.f_back
     return _package(frame) not in PACKAGES
-
-
-def _short(path: str) -> str:
-    return "/".join(path.replace("\\", "/").split("/")[-2:])
 
 
 def function_of(operation: Any) -> Any:
