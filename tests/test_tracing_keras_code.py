@@ -140,6 +140,30 @@ def test_channels_that_change_their_place() -> None:
         trace(keras.Model(fixed, x))
 
 
+@pytest.mark.parametrize("kind", ["functional", "sequential"])
+def test_an_inner_model_that_is_functional_refuses_other_sizes(kind: str) -> None:
+    import keras
+    import numpy as np
+
+    within, conv = keras.Input((28, 28, 4)), keras.layers.Conv2D(5, 3, name="conv")
+    if kind == "functional":
+        inner = keras.Model(within, conv(within), name="inner")
+    else:
+        inner = keras.Sequential([within, conv], name="inner")
+    given = image()
+    model = keras.Model(given, inner(given))
+    found = trace(model, 28)
+    ran = []
+    for size in ((28, 28), (30, 28), (28, 9)):
+        try:
+            made = model(np.zeros((1, *size, 4), "float32"))
+            ran.append(tuple(made.shape[1:3]) == (size[0] - 2, size[1] - 2))
+        except ValueError:
+            ran.append(False)
+        assert found.model.run(size).runs == (size in found.admissible) == ran[-1]
+    assert ran == [True, kind == "sequential", kind == "sequential"]
+
+
 # Sequential models.
 
 
