@@ -52,7 +52,7 @@ if TYPE_CHECKING:
     from deconvcalc.model.graph import Node
     from deconvcalc.model.run import Run
 
-__all__ = ["MOST_PHASES", "WHOLE", "Field", "Reach", "Shift", "fields", "shifts"]
+__all__ = ["MOST_PHASES", "NOTHING", "WHOLE", "Field", "Reach", "Shift", "fields", "shifts"]
 
 MOST_PHASES = 2**14
 """A field with more places that differ is not worked out: it is None."""
@@ -177,10 +177,18 @@ class _Whole:
         return "WHOLE"
 
 
-WHOLE = _Whole()
+class _Nothing:
+    """The field of what does not depend on the input."""
 
-Seen = Field | _Whole | None
-"""What a node sees along an axis: a field, everything, or None where that is not known."""
+    def __repr__(self) -> str:
+        return "NOTHING"
+
+
+WHOLE = _Whole()
+NOTHING = _Nothing()
+
+Seen = Field | _Whole | _Nothing | None
+"""What a node sees along an axis: a field, everything, nothing, or None where it is not known."""
 
 START = Field(Fraction(1), Fraction(0), [0], [0])
 
@@ -332,8 +340,8 @@ def fields(run: Run, source: Node | None = None) -> list[tuple[Seen, ...]]:
         source: the input; by default the first one.
 
     Returns:
-        One entry for each node and axis: a `Field`, `WHOLE`, or None where that is not known, and
-        where the node does not depend on the input.
+        One entry for each node and axis: a `Field`, `WHOLE`, `NOTHING` where the node does not
+        depend on the input, or None where it is not known.
     """
     start = source or (run.model.inputs[0] if run.model.inputs else None)
     made: list[tuple[Seen, ...]] = []
@@ -348,8 +356,10 @@ def _seen(
     axes = len(node.shape.extents)
     operation = node.operation
     if isinstance(operation, Input):
-        return (START if node is start else None,) * axes
+        return (START if node is start else NOTHING,) * axes
     before = [made[source.index] for source in node.sources]
+    if all(one is NOTHING for seen in before for one in seen):
+        return (NOTHING,) * axes
     if isinstance(operation, (Add, Concat)):
         return tuple([_merged(node, axis, before, run) for axis in range(axes)])
     first = before[0] if before else ()
@@ -358,18 +368,14 @@ def _seen(
     layer = _layer(node)
     if layer is None or len(first) != axes:
         seen = WHOLE in first or isinstance(operation, Layer)
-        return (WHOLE if seen and _depends(first) else None,) * axes
+        return (WHOLE if seen else None,) * axes
     numbers, its = run.size(node.sources[0]), run.size(node)
     settled = _at(layer, numbers)
     return tuple([_stepped(first[i], settled, i, numbers[i], its[i]) for i in range(axes)])
 
 
-def _depends(first: tuple[Seen, ...]) -> bool:
-    return any(one is not None for one in first)
-
-
 def _stepped(one: Seen, layer: Layer | None, axis: int, n: int, m: int) -> Seen:
-    if layer is None or one is None or isinstance(one, _Whole):
+    if layer is None or not isinstance(one, Field):
         return one if layer is not None else None
     step = reach(layer, axis, n, m)
     return step if isinstance(step, _Whole) or step is None else one.after(step)
@@ -400,23 +406,24 @@ def _at(layer: Layer, sizes: tuple[int, ...]) -> Layer | None:
 def _merged(node: Node, axis: int, before: list[tuple[Seen, ...]], run: Run) -> Seen:
     """What either source of a merge sees. A size of 1 that is repeated sees as its one place."""
     if isinstance(node.operation, Concat) and node.operation.axis == axis:
-        seen = [one for fields_ in before for one in fields_ if one is not None]
-        return WHOLE if WHOLE in seen else None
+        return WHOLE if any(WHOLE in seen for seen in before) else None
     size = run.size(node)[axis]
-    joined: Seen = None
-    for source, seen_ in zip(node.sources, before, strict=True):
-        one = seen_[axis] if axis < len(seen_) else None
-        if one is None:
-            continue
-        if isinstance(one, _Whole) or isinstance(joined, _Whole):
-            joined = WHOLE
-        elif run.size(source)[axis] == 1 < size:
-            joined = WHOLE  # one place for all, which sees what lies far from most
-        else:
-            joined = one if joined is None else joined.joined(one)
-            if joined is None:
-                return None
+    joined: Seen = NOTHING
+    for source, seen in zip(node.sources, before, strict=True):
+        one = seen[axis] if axis < len(seen) else NOTHING
+        if isinstance(one, Field) and run.size(source)[axis] == 1 < size:
+            one = WHOLE  # one place for all, which sees what lies far from most
+        joined = _either(joined, one)
     return joined
+
+
+def _either(one: Seen, other: Seen) -> Seen:
+    """What is seen by either of two."""
+    if WHOLE in (one, other):
+        return WHOLE
+    if NOTHING in (one, other):
+        return other if one is NOTHING else one
+    return one.joined(other) if isinstance(one, Field) and isinstance(other, Field) else None
 
 
 def _moved(node: Node, axis: int, first: tuple[Seen, ...], run: Run) -> Seen:

@@ -10,7 +10,7 @@ from deconvcalc import costs
 from deconvcalc.errors import QueryError
 from deconvcalc.layers import Dense, Layer
 from deconvcalc.model.admissible import Admissible, region
-from deconvcalc.model.fields import Field, Shift, fields, shifts
+from deconvcalc.model.fields import NOTHING, WHOLE, Field, Shift, fields, shifts
 from deconvcalc.model.graph import Model, Node
 from deconvcalc.model.operations import Given, TransposeTo
 from deconvcalc.model.run import Fault, Run, run
@@ -486,7 +486,9 @@ def _features(layer: Layer, shape: Any) -> int | None:
 def _field_size(one: Seen) -> int | str | None:
     if isinstance(one, Field):
         return one.size
-    return None if one is None else "all"
+    if one is NOTHING:
+        return 0
+    return "all" if one is WHOLE else None
 
 
 def _rate(one: Seen) -> str | None:
