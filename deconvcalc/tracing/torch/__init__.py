@@ -1,0 +1,203 @@
+"""PyTorch modules and functions as models of exact sizes: they run on meta tensors.
+
+The code runs as it is, on tensors without memory. Each function of torch that it calls becomes a
+node; sizes that it reads remember what they are, and its comparisons of sizes become guards.
+"""
+
+from __future__ import annotations
+
+import inspect
+import sys
+import warnings
+from contextlib import redirect_stdout
+from typing import TYPE_CHECKING, Any
+
+from deconvcalc.errors import DeconvcalcError
+from deconvcalc.model.graph import AXIS_NAMES
+from deconvcalc.tracing.path import InputSpec, Path, Traced
+from deconvcalc.tracing.ways import MOST_WAYS, SECONDS, all_ways
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+__all__ = ["inputs_of", "traced"]
+
+
+def inputs_of(model: Any, size: Any, channels: Any = None) -> tuple[InputSpec, ...]:
+    """The inputs of a module or a function: the arguments that it needs.
+
+    Args:
+        model: the module or the function.
+        size: the spatial sizes, of all inputs; or a dict of them by name, which also says which
+            arguments are inputs.
+        channels: the channels, of all inputs, or a dict of them by name. None takes those that the
+            first layer wants; a name with None has no channel axis.
+
+    Raises:
+        DeconvcalcError: no arguments, or channels that nobody knows.
+    """
+    call = getattr(model, "forward", model)
+    parameters = inspect.signature(call).parameters.values()
+    names = [
+        one.name
+        for one in parameters
+        if one.default is one.empty and one.kind in (one.POSITIONAL_ONLY, one.POSITIONAL_OR_KEYWORD)
+    ]
+    if isinstance(size, dict):
+        names = list(size)
+    elif not names:
+        names = [one.name for one in parameters][:1] or ["input"]
+    specs: list[InputSpec] = []
+    for name in names:
+        sizes = size[name] if isinstance(size, dict) else size
+        sizes = tuple(sizes) if isinstance(sizes, (tuple, list)) else (sizes,)
+        deep = channels.get(name) if isinstance(channels, dict) else channels
+        if deep is None and not (isinstance(channels, dict) and name in channels):
+            deep = _first_channels(model)
+        if len(sizes) not in AXIS_NAMES:
+            raise DeconvcalcError(
+                f"an input has at most {max(AXIS_NAMES)} spatial axes, not {len(sizes)}",
+                rule="size",
+                hint="Give the spatial sizes alone, without batch and channels.",
+            )
+        axes = AXIS_NAMES[len(sizes)]
+        if specs:
+            axes = tuple([f"{name}.{one}" for one in axes])
+        specs.append(InputSpec(name, deep, sizes, axes))
+    return tuple(specs)
+
+
+def _first_channels(model: Any) -> int:
+    """The channels that the first layer of a module takes."""
+    for one in model.modules() if hasattr(model, "modules") else ():
+        for name in ("in_channels", "in_features", "num_features"):
+            found = getattr(one, name, None)
+            if isinstance(found, int):
+                return found
+    raise DeconvcalcError(
+        "how many channels the input has is not known",
+        rule="channels",
+        hint="Give channels=3, for example.",
+    )
+
+
+def traced(
+    model: Any,
+    inputs: Sequence[InputSpec],
+    *,
+    assume: Mapping[str, str] | None = None,
+    most_ways: int = MOST_WAYS,
+    seconds: float = SECONDS,
+) -> Traced:
+    """All ways through a PyTorch module, or a function of tensors, as models of exact sizes.
+
+    The module is left as it was. It runs in eval mode, with a batch of 1, on meta tensors: neither
+    parameters nor activations take memory.
+
+    Args:
+        model: the module, or a function.
+        inputs: its inputs, in order.
+        assume: unknown operations that leave sizes alone: `{"name": "same"}`.
+        most_ways: how many ways at most.
+        seconds: how long at most.
+
+    Raises:
+        TraceError: an operation that is not known, code that asks for values of tensors.
+        DeconvcalcError: inputs that the module does not take.
+    """
+    import torch
+
+    model = getattr(model, "_orig_mod", model)  # what torch.compile wrapped
+    _check_arguments(model, inputs)
+    found: dict[str, dict[str, None]] = {"passed": {}, "warnings": {}}
+    start = {
+        name: size
+        for spec in reversed(inputs)
+        for name, size in zip(spec.axes, spec.size, strict=True)
+    }
+    variables = list(dict.fromkeys(name for spec in inputs for name in spec.axes))
+
+    def trace_at(point: dict[str, int]) -> Path:
+        return _trace(model, inputs, point, assume or {}, found)
+
+    ways, _ = all_ways(
+        variables, {name: start[name] for name in variables}, trace_at,
+        most=most_ways, seconds=seconds,
+    )  # fmt: skip
+    return Traced(
+        "torch",
+        ways,
+        tuple(found["passed"]),
+        {"torch": torch.__version__},
+        tuple(found["warnings"]),
+    )
+
+
+def _check_arguments(model: Any, inputs: Sequence[InputSpec]) -> None:
+    call = getattr(model, "forward", model)
+    try:
+        inspect.signature(call).bind(*inputs)
+    except TypeError as error:
+        raise DeconvcalcError(
+            f"{type(model).__name__} does not take {len(inputs)} inputs: {error}",
+            rule="inputs",
+            hint="Say the inputs by name: a size for each argument.",
+        ) from None
+
+
+def _trace(
+    model: Any,
+    inputs: Sequence[InputSpec],
+    point: dict[str, int],
+    assume: Mapping[str, str],
+    found: dict[str, dict[str, None]],
+) -> Path:
+    """The way that one input takes."""
+    import torch
+
+    from deconvcalc.tracing.torch.mode import Mode
+    from deconvcalc.tracing.torch.modules import as_traced, counted
+    from deconvcalc.tracing.torch.tracer import Tracer, entry, tensors_in
+
+    tracer = Tracer(inputs, point, assume)
+    failed = result = None
+    with (
+        warnings.catch_warnings(),
+        redirect_stdout(sys.stderr),
+        as_traced(model, tracer),
+        torch.no_grad(),
+        Mode(tracer),
+    ):
+        warnings.simplefilter("ignore")
+        try:
+            result = entry(lambda: model(*tracer.inputs))
+        except Exception as error:  # noqa: BLE001  # whatever the model's own code raises
+            if tracer.error is None:
+                failed = _told(error)
+    if tracer.error is not None:
+        raise tracer.error
+    if failed is None:
+        outputs = [tracer.known(one) for one in tensors_in((result,))]
+        nodes = [one.node for one in outputs if one.node is not None]
+        if nodes:
+            tracer.model.output(*dict.fromkeys(nodes))
+        else:
+            _warn(found, "no tensor comes out of the model")
+    unused = counted(model, tracer)
+    if unused and failed is None:
+        _warn(found, f"parameters that nothing uses: {', '.join(unused)}")
+    if tracer.guards.told:
+        _warn(found, "the code turns sizes into text: ways that depend on the text are not seen")
+    found["passed"].update(tracer.passed)
+    return Path(tracer.model, tracer.guards.conditions, failed, tracer.said)
+
+
+def _warn(found: dict[str, dict[str, None]], text: str) -> None:
+    found["warnings"][text] = None
+
+
+def _told(error: BaseException) -> str:
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+
+

@@ -1,0 +1,341 @@
+"""Functions of torch that work on several tensors: sums, products, concatenation, matrices."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import torch
+
+from deconvcalc.model.conditions import Condition
+from deconvcalc.model.operations import Add, Concat, Multiply, simpler
+from deconvcalc.tracing.torch.shapes import broadcast
+from deconvcalc.tracing.torch.tracer import REFUSALS, laid_out, tensors_in
+from deconvcalc.tracing.torch.windows import bound, identity, same_dims
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from deconvcalc.model.extents import Extent
+    from deconvcalc.model.run import Fault
+    from deconvcalc.tracing.torch.tracer import Tracer
+
+    Dim = int | Extent
+
+__all__ = ["HANDLERS", "elementwise"]
+
+_PRODUCTS = {"mul", "multiply", "div", "divide", "true_divide", "floor_divide", "pow", "remainder"}
+_PRODUCTS |= {"__rdiv__", "__rtruediv__", "__rpow__", "__rfloordiv__", "__rmod__", "fmod", "ldexp"}
+
+
+def elementwise(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
+    """An operation element by element, on tensors that are broadcast, and numbers."""
+    tensors = [one for one in tensors_in((*args, *kwargs.values())) if one.dim()]
+    traced = [one for one in tensors if tracer.known(one).traced]
+    if not traced:  # tensors of no dimension
+        return scalar(tracer, func, args, kwargs)
+    first = traced[0]
+    dims = tracer.known(first).dims
+    others = [one for one in tensors if one is not first]
+    if all(_quiet(tracer.known(one).dims, dims) for one in others):
+        return _alone(tracer, func, args, kwargs, first)
+    name = func.__name__
+    go = lambda: func(*tracer.real(args), **tracer.real(dict(kwargs)))  # noqa: E731  # one use
+    again = _again(tracer, func, args, kwargs, tensors)
+    if _alike(tracer, tensors):
+        operation = Multiply() if name.rstrip("_") in _PRODUCTS else Add()
+        lead = tracer.known(first).dims[:1]
+        name = _short(name)
+        in_place = _in_place(func)
+        return tracer.emit(operation, tensors, go, name, lead=lead, again=again, in_place=in_place)
+    shapes = [tracer.known(one).dims for one in tensors]
+    rule = "what is added or multiplied has one size, or size 1"
+    made, asked = broadcast(shapes, rule)
+    conditions = _placed(tracer, tensors, len(made), asked)
+    name = _short(name)
+    in_place = _in_place(func)
+    return tracer.given(
+        name, made, tensors, go, name, conditions, again=again, in_place=in_place
+    )
+
+
+def _in_place(func: Any) -> bool:
+    return str(func.__name__).endswith("_") and not func.__name__.endswith("__")
+
+
+def _short(name: str) -> str:
+    """The name of an operation without what marks it as reflected or in place."""
+    if name in ("__radd__", "__rsub__", "__rmul__", "__rdiv__", "__rpow__", "__rtruediv__"):
+        return name.strip("_")[1:]
+    return name.strip("_")
+
+
+def _quiet(dims: tuple[Dim, ...], whole: tuple[Dim, ...]) -> bool:
+    """Whether a tensor of some dimensions is broadcast to others, for every input."""
+    if len(dims) > len(whole):
+        return False
+    return all(
+        (isinstance(one, int) and one == 1) or (isinstance(one, int) and one is its) or _same_int(one, its)
+        for one, its in zip(dims[::-1], whole[::-1], strict=False)
+    )
+
+
+def _same_int(one: Any, other: Any) -> bool:
+    return isinstance(one, int) and isinstance(other, int) and one == other
+
+
+def _alone(tracer: Tracer, func: Any, args: Any, kwargs: Any, tensor: Any) -> Any:
+    """One tensor and constants that do not matter: sizes stay."""
+
+    def run(*_args: Any, **_kwargs: Any) -> Any:
+        return func(*tracer.real(args), **tracer.real(dict(kwargs)))
+
+    run.__name__ = func.__name__ if _in_place(func) else _short(func.__name__)
+    return identity(tracer, run, (tensor,), {})
+
+
+def scalar(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
+    """An operation on tensors of no dimension."""
+    tensors = [one for one in tensors_in((*args, *kwargs.values())) if tracer.known(one).traced]
+    name = _short(func.__name__)
+    go = lambda: func(*tracer.real(args), **tracer.real(dict(kwargs)))  # noqa: E731  # one use
+    return tracer.given(name, (), tensors, go, name)
+
+
+def _alike(tracer: Tracer, tensors: Sequence[Any]) -> bool:
+    """Whether tensors have one layout, with channels and sizes, so that they make one merge."""
+    every = [tracer.known(one) for one in tensors]
+    first = every[0].dims
+    if len(first) < 3:
+        return False
+    for tensor, known in zip(tensors, every, strict=True):
+        dims = known.dims
+        if len(dims) != len(first) or not _same_int(dims[0], first[0]):
+            return False
+        if not isinstance(dims[1], int):
+            return False
+        node = tracer.source(tensor)
+        if node.shape.channels != dims[1] or not same_dims(node.shape.extents, dims[2:]):
+            return False
+    return True
+
+
+def _placed(
+    tracer: Tracer, tensors: Sequence[Any], rank: int, asked: Sequence[tuple[int, Condition]]
+) -> list[Condition]:
+    """Conditions on dimensions, with the axis of the node's shape that each is about."""
+    made = []
+    for back, one in asked:
+        axis = rank - back - 2
+        operands = one.operands
+        if operands is not None:
+            spots = [len(tracer.source(tensors[place]).shape.extents) for place in operands]
+            if axis < 0 or any(count != rank - 2 for count in spots):
+                operands = None
+        place = axis if axis >= 0 else None
+        made.append(Condition(one.left, one.relation, one.right, one.rule, place, operands))
+    return made
+
+
+def _again(
+    tracer: Tracer, func: Any, args: Any, kwargs: Any, tensors: Sequence[Any]
+) -> Callable[[Fault], str | None]:
+    """Has torch do an operation where nothing but one fault is wrong, to hear what it says."""
+
+    def ask(fault: Fault) -> str | None:
+        if not isinstance(fault.axis, int):
+            return None
+        plain_args, plain_kwargs = tracer.real(args), tracer.real(dict(kwargs))
+        first = tensors[0].shape
+        rank = len(first)
+        keep = fault.axis + rank - len(tracer.run.shapes[-1].extents)
+        swaps = {}
+        for one in tensors:
+            if len(one.shape) != rank:
+                return None
+            sizes = [
+                size if place in (keep, _side(args, kwargs)) else first[place]
+                for place, size in enumerate(one.shape)
+            ]
+            # Tensors of one element, repeated without memory: a CPU says it in its own words.
+            swaps[id(tracer.real(one))] = torch.empty(1, dtype=one.dtype).expand(sizes)
+        try:
+            func(*_swapped(plain_args, swaps), **_swapped(plain_kwargs, swaps))
+        except REFUSALS as error:
+            return str(error).strip().splitlines()[0]
+        return None
+
+    return ask
+
+
+def _side(args: Any, kwargs: Any) -> int:
+    """The dimension along which tensors are put together, if they are."""
+    if args and isinstance(args[0], (tuple, list)):
+        dim = args[1] if len(args) > 1 else kwargs.get("dim", 0)
+        return int(dim) % max(args[0][0].dim(), 1)
+    return 1
+
+
+def _swapped(value: Any, swaps: dict[int, Any]) -> Any:
+    if type(value) in (tuple, list):
+        return type(value)([_swapped(one, swaps) for one in value])
+    if type(value) is dict:
+        return {key: _swapped(one, swaps) for key, one in value.items()}
+    return swaps.get(id(value), value)
+
+
+def cat(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
+    given = bound("tensors dim", args, kwargs, dim=kwargs.get("axis", 0))
+    tensors = list(given["tensors"])
+    shapes = [tracer.known(one).dims for one in tensors]
+    rank = max(map(len, shapes))
+    go = lambda: func(*tracer.real(args), **tracer.real(dict(kwargs)))  # noqa: E731  # one use
+    if any(len(one) != rank for one in shapes) or not -rank <= given["dim"] < rank:
+        return go()  # torch refuses it, and says why
+    dim = given["dim"] % rank
+    again = _again(tracer, func, args, kwargs, tensors)
+    if dim and _alike(tracer, tensors):
+        operation = Concat() if dim == 1 else Concat(dim - 2)
+        return tracer.emit(operation, tensors, go, "cat", lead=shapes[0][:1], again=again)
+    made, conditions = list(shapes[0]), []
+    layout = laid_out(shapes[0])
+    first = rank - len(layout.extents)
+    for place, other in enumerate(shapes[1:], 1):
+        for index, (one, its) in enumerate(zip(shapes[0], other, strict=True)):
+            if index == dim:
+                made[index] = made[index] + its
+            elif not (one is its or _same_int(one, its)):
+                axis = index - first if index >= first else None
+                alike = len(laid_out(other).extents) == len(layout.extents)
+                operands = (0, place) if axis is not None and alike else None
+                rule = "what is put side by side has one size"
+                conditions.append(Condition(one, "==", its, rule, axis, operands))
+                made[index] = _plainer(made[index], its)
+    return tracer.given("Concat", tuple(made), tensors, go, "cat", conditions, again=again)
+
+
+def _plainer(one: Any, other: Any) -> Any:
+    if isinstance(one, int) or isinstance(other, int):
+        return one if isinstance(one, int) else other
+    return simpler(one, other)
+
+
+def stack(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
+    given = bound("tensors dim", args, kwargs, dim=0)
+    tensors = list(given["tensors"])
+    shapes = [tracer.known(one).dims for one in tensors]
+    made, conditions = list(shapes[0]), []
+    for other in shapes[1:]:
+        for index, (one, its) in enumerate(zip(shapes[0], other, strict=True)):
+            if not (one is its or _same_int(one, its)):
+                conditions.append(Condition(one, "==", its, "what is stacked has one size"))
+                made[index] = _plainer(made[index], its)
+    made.insert(given["dim"] % (len(made) + 1), len(tensors))
+    go = lambda: func(*tracer.real(args), **tracer.real(dict(kwargs)))  # noqa: E731  # one use
+    return tracer.given("Stack", tuple(made), tensors, go, "stack", conditions)
+
+
+def matmul(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
+    given = bound("input other", args, kwargs)
+    one, other = given["input"], given.get("other", given.get("mat2"))
+    if func.__name__ == "__rmatmul__":
+        one, other = other, one
+    left, right = tracer.known(one).dims, tracer.known(other).dims
+    name = "matmul"
+    go = lambda: func(*tracer.real(args), **tracer.real(dict(kwargs)))  # noqa: E731  # one use
+    inner, conditions = right[-2] if len(right) > 1 else right[0], []
+    if not (left[-1] is inner or _same_int(left[-1], inner)):
+        rule = "the inner sizes of a matrix product are equal"
+        conditions.append(Condition(left[-1], "==", inner, rule))
+    lead, asked = broadcast([left[:-2], right[:-2]], "stacks of matrices have one size, or size 1")
+    conditions += [
+        Condition(held.left, held.relation, held.right, held.rule) for _, held in asked
+    ]
+    ends = (*left[-2:-1], *(right[-1:] if len(right) > 1 else ()))
+    return tracer.given("Matmul", (*lead, *ends), [one, other], go, name, conditions)
+
+
+def einsum(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
+    equation, tensors = args[0], list(args[1:])
+    if len(tensors) == 1 and isinstance(tensors[0], (tuple, list)):
+        tensors = list(tensors[0])
+    if not isinstance(equation, str) or "." in equation:
+        raise tracer.refuse(
+            "einsum is followed where its equation has letters alone", "Write the letters out."
+        )
+    left, _, right = equation.replace(" ", "").partition("->")
+    sizes: dict[str, Any] = {}
+    conditions = []
+    for letters, tensor in zip(left.split(","), tensors, strict=True):
+        for letter, dim in zip(letters, tracer.known(tensor).dims, strict=True):
+            held = sizes.setdefault(letter, dim)
+            if not (held is dim or _same_int(held, dim)):
+                rule = f"the sizes of {letter!r} are equal"
+                conditions.append(Condition(held, "==", dim, rule))
+    if "->" not in equation:
+        right = "".join(sorted(one for one in sizes if left.count(one) == 1))
+    made = tuple([sizes[letter] for letter in right])
+    go = lambda: func(*tracer.real(args), **tracer.real(dict(kwargs)))  # noqa: E731  # one use
+    return tracer.given(f"Einsum({equation!r})", made, tensors, go, "einsum", conditions)
+
+
+def attention(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
+    given = bound("query key value", args, kwargs)
+    query, key, value = given["query"], given["key"], given["value"]
+    made = (*tracer.known(query).dims[:-1], tracer.known(value).dims[-1])
+    one, other = tracer.known(key).dims[-2], tracer.known(value).dims[-2]
+    conditions = []
+    if not (one is other or _same_int(one, other)):
+        rule = "there are as many keys as values"
+        conditions.append(Condition(one, "==", other, rule))
+    go = lambda: func(*tracer.real(args), **tracer.real(dict(kwargs)))  # noqa: E731  # one use
+    tensors = [query, key, value]
+    return tracer.given("Attention", made, tensors, go, "attention", conditions)
+
+
+def recurrent(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
+    """An LSTM, a GRU or an RNN: the length of the sequence stays."""
+    tensor = args[0]
+    dims = tracer.known(tensor).dims
+    result = func(*tracer.real(args), **tracer.real(dict(kwargs)))
+    out, *states = result
+    made = (*dims[:-1], int(out.shape[-1]))
+    first = tracer.given(func.__name__.upper(), made, [tensor], lambda: out, func.__name__)
+    ends = [tuple(one.shape) for one in states]
+    found = [
+        tracer.given("State", end, [tensor], lambda one=one: one, "state")  # type: ignore[misc]  # bound now
+        for end, one in zip(ends, states, strict=True)
+    ]
+    return (first, *found)
+
+
+HANDLERS: dict[str, Any] = {
+    "cat": cat,
+    "concat": cat,
+    "concatenate": cat,
+    "stack": stack,
+    "matmul": matmul,
+    "bmm": matmul,
+    "mm": matmul,
+    "__matmul__": matmul,
+    "__rmatmul__": matmul,
+    "einsum": einsum,
+    "scaled_dot_product_attention": attention,
+    "lstm": recurrent,
+    "gru": recurrent,
+    "rnn_tanh": recurrent,
+    "rnn_relu": recurrent,
+    **dict.fromkeys(
+        """
+        add sub mul div subtract multiply divide true_divide floor_divide remainder fmod rsub pow
+        maximum minimum max_elementwise where lerp addcmul addcdiv atan2 hypot xlogy logaddexp
+        eq ne lt le gt ge logical_and logical_or logical_xor logical_not bitwise_and bitwise_or
+        clamp clip clamp_min clamp_max neg abs exp log sqrt rsqrt sin cos square sign erf floor
+        ceil round trunc frac reciprocal log1p expm1 log2 log10 isnan isfinite isinf masked_fill
+        mse_loss prelu __radd__ __rsub__ __rmul__ __rdiv__ __rtruediv__ __rpow__ __rfloordiv__
+        __rmod__ __pow__ __and__ __or__ __xor__ __floordiv__ __mod__ __div__ __truediv__ __iand__
+        __ior__ __invert__ __rand__ __ror__ positive negative absolute sub_ heaviside copysign
+        masked_fill_ copy_ float_power real imag angle conj
+        """.split(),
+        elementwise,
+    ),
+}

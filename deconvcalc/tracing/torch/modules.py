@@ -1,0 +1,170 @@
+"""A user's module while it is traced: meta parameters, eval mode, and all of it undone after."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch import nn
+from torch.nn.modules import module as hooks
+from torch.nn.modules.conv import _ConvTransposeNd
+
+from deconvcalc.tracing.torch.tracer import Known, Scope, TraceError, mark
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from deconvcalc.tracing.torch.tracer import Tracer
+
+__all__ = ["as_traced", "counted"]
+
+FLAGS = 64
+"""Buffers of so many whole numbers at most keep their values: code may ask for them."""
+
+
+@contextmanager
+def as_traced(model: Any, tracer: Tracer) -> Iterator[None]:
+    """A module as it is traced: on the meta device, in eval mode, with its calls noted.
+
+    Everything that it holds is put back in the end: parameters, buffers, hooks, attributes, and
+    what stands in its dicts and lists.
+    """
+    modules = dict(model.named_modules()) if isinstance(model, nn.Module) else {}
+    kept = [_kept(one) for one in modules.values()]
+    handles = []
+    try:
+        _swap(modules)
+        for one in modules.values():
+            one.__dict__["training"] = False
+            if isinstance(one, _ConvTransposeNd):
+                one.register_forward_pre_hook(_asks(tracer), with_kwargs=True)
+        paths = {id(one): path for path, one in modules.items()}
+        handles.append(hooks.register_module_forward_pre_hook(_enters(tracer, paths)))
+        handles.append(hooks.register_module_forward_hook(_leaves(tracer), always_call=True))
+        yield
+    finally:
+        for handle in handles:
+            handle.remove()
+        for module, attributes, contents in kept:
+            _put_back(module, attributes, contents)
+
+
+def _kept(module: Any) -> tuple[Any, dict[str, Any], list[tuple[Any, Any]]]:
+    attributes = dict(module.__dict__)
+    contents = [
+        (one, one.copy()) for one in attributes.values() if isinstance(one, (dict, list, set))
+    ]
+    return module, attributes, contents
+
+
+def _put_back(module: Any, attributes: dict[str, Any], contents: list[tuple[Any, Any]]) -> None:
+    module.__dict__.clear()
+    module.__dict__.update(attributes)
+    for held, before in contents:
+        if held != before if not isinstance(held, dict) else _differ(held, before):
+            held.clear()
+            (held.extend if isinstance(held, list) else held.update)(before)
+
+
+def _differ(one: dict[Any, Any], other: dict[Any, Any]) -> bool:
+    """Whether two dicts hold other objects; tensors are not compared by value."""
+    return list(one) != list(other) or any(one[key] is not other[key] for key in one)
+
+
+def _swap(modules: dict[str, Any]) -> None:
+    """Meta tensors in the place of parameters and buffers; shared ones stay shared."""
+    made: dict[int, Any] = {}
+    for path, module in modules.items():
+        for held in (module._parameters, module._buffers):
+            for name, tensor in held.items():
+                if tensor is None:
+                    continue
+                if nn.parameter.is_lazy(tensor):
+                    raise TraceError(
+                        f"{path or 'the module'} is lazy: its parameters have no shape yet",
+                        hint="Run the model once on a real input, then trace it.",
+                    )
+                key = id(tensor)
+                if key not in made:
+                    made[key] = _stand_in(tensor, f"{path}.{name}" if path else name)
+                held[name] = made[key]
+
+
+def _stand_in(tensor: Any, name: str) -> Any:
+    whole = not tensor.is_floating_point() and tensor.numel() <= FLAGS
+    if whole and tensor.device.type != "meta":
+        return tensor.detach().clone()
+    copy = torch.empty_like(tensor, device="meta", requires_grad=False)
+    if isinstance(tensor, nn.Parameter):
+        copy = nn.Parameter(copy, requires_grad=False)
+    return mark(copy, Known(None, tuple(tensor.shape), False, name))
+
+
+def _enters(tracer: Tracer, paths: dict[int, str]) -> Any:
+    def hook(module: Any, _args: Any) -> None:
+        kind = type(module)
+        path = paths.get(id(module))
+        if path is None:
+            above = tracer.scopes[-1].path
+            path = f"{above}.{kind.__name__.lower()}" if above else kind.__name__.lower()
+        tracer.modules[path] = None
+        leaf = kind.__module__.startswith("torch.nn.")
+        tracer.scopes.append(Scope(path, kind.__name__, leaf))
+
+    return hook
+
+
+def _leaves(tracer: Tracer) -> Any:
+    def hook(_module: Any, _args: Any, _result: Any) -> None:
+        if len(tracer.scopes) > 1:
+            tracer.scopes.pop()
+
+    return hook
+
+
+def _asks(tracer: Tracer) -> Any:
+    """Takes the size that is asked of a transposed convolution out of torch's hands."""
+
+    def hook(module: Any, args: Any, kwargs: Any) -> Any:
+        size = args[1] if len(args) > 1 else kwargs.get("output_size")
+        if size is None:
+            return None
+        tracer.asked = module, list(size)
+        return args[:1], {**kwargs, "output_size": None}
+
+    return hook
+
+
+def counted(model: Any, tracer: Tracer) -> list[str]:
+    """Give each parameter of a module to the node that it belongs to.
+
+    Returns:
+        The modules whose parameters no node uses, with how many.
+    """
+    for node in tracer.model.nodes:
+        node.parameters = 0
+    unused: dict[str, int] = {}
+    if not isinstance(model, nn.Module):
+        return []
+    for name, parameter in model.named_parameters():
+        path = name.rpartition(".")[0]
+        node = _owner(tracer, path)
+        if node is None:
+            unused[path] = unused.get(path, 0) + parameter.numel()
+        else:
+            node.parameters = (node.parameters or 0) + parameter.numel()
+    return [f"{path or 'the model'} ({count:,})" for path, count in unused.items()]
+
+
+def _owner(tracer: Tracer, path: str) -> Any:
+    """The first node of a module, or of the nearest one around it that has some."""
+    called = path in tracer.modules or not path
+    while True:
+        if path in tracer.owners:
+            if called or path in tracer.modules:
+                return tracer.owners[path]
+        if not path:
+            return next((node for node in tracer.model.nodes if node.sources), None) if called else None
+        path = path.rpartition(".")[0]
+        called = called or path in tracer.modules

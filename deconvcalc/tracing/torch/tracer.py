@@ -1,0 +1,399 @@
+"""What a trace builds up: the model, node by node, and each node at the traced input.
+
+A tensor carries its node and its dimensions, each an int or a function of the inputs, as an
+attribute. All tensors are meta tensors: they have shapes and no memory.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import torch
+
+from deconvcalc.errors import DeconvcalcError, SizeError
+from deconvcalc.model.extents import Extent
+from deconvcalc.model.graph import Model
+from deconvcalc.model.operations import Given, Shape
+from deconvcalc.model.run import Fault, Run
+from deconvcalc.tracing.torch.sizes import Guards, plain, size_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from deconvcalc.layers import Layer
+    from deconvcalc.model.conditions import Condition
+    from deconvcalc.model.graph import Node
+    from deconvcalc.model.operations import Operation
+    from deconvcalc.tracing.path import InputSpec
+
+__all__ = ["Known", "TraceError", "Tracer", "laid_out", "tensors_in"]
+
+Dim = int | Extent
+
+TORCH = str(Path(torch.__file__).parent)
+HERE = str(Path(__file__).parents[2])
+REFUSALS = (RuntimeError, ValueError, IndexError, TypeError, AssertionError)
+"""What torch's functions raise about shapes that they do not take."""
+
+
+class TraceError(DeconvcalcError):
+    """A model that cannot be traced, for example an operation that is not known."""
+
+
+class Known(NamedTuple):
+    """What is known of a tensor: its node, its dimensions, and whether it is no constant."""
+
+    node: Node | None
+    dims: tuple[Dim, ...]
+    traced: bool
+    name: str = "constant"
+
+
+class Scope:
+    """A call of a module: its path, and whether a node of its own name is there already."""
+
+    __slots__ = ("kind", "leaf", "path", "used")
+
+    def __init__(self, path: str, kind: str, leaf: bool) -> None:
+        self.path, self.kind, self.leaf, self.used = path, kind, leaf, False
+
+
+class Tracer:
+    """One trace of one way.
+
+    Attributes:
+        model: what is known so far.
+        run: the same at the traced input.
+        guards: the comparisons of sizes.
+        said: the faults at the traced input, with what torch said.
+        passed: unknown operations that were let pass.
+        modules: the paths of modules that were called.
+        scopes: the modules that are being called, the innermost last.
+        asked: sizes asked of a transposed convolution that is being called.
+        error: what ended the trace, where the code that is traced may have caught it.
+    """
+
+    def __init__(
+        self, specs: Sequence[InputSpec], point: Mapping[str, int], assume: Mapping[str, str]
+    ) -> None:
+        self.model = Model()
+        self.point, self.assume = dict(point), assume
+        self.run = Run(self.model, self.point)
+        self.guards = Guards()
+        self.said: list[Fault] = []
+        self.passed: dict[str, None] = {}
+        self.modules: dict[str, None] = {}
+        self.used: set[str] = set()
+        self.scopes: list[Scope] = [Scope("", "", leaf=False)]
+        self.asked: Any = None
+        self.error: TraceError | None = None
+        self.owners: dict[str, Node] = {}
+        self.inputs = [self._input(spec) for spec in specs]
+        self._counts = dict.fromkeys([node.name for node in self.model.nodes], 1)
+        self._metas: dict[int, tuple[Any, Any]] = {}
+        self._places: dict[tuple[str, int], str] = {}
+
+    def _input(self, spec: InputSpec) -> Any:
+        node = self.model.input(spec.name, channels=spec.channels, axes=spec.axes)
+        self.run._put(node)
+        dims: tuple[Dim, ...] = (1, *([] if spec.channels is None else [spec.channels]))
+        dims += spec.extents
+        sizes = [one if isinstance(one, int) else one.at(self.point) for one in dims]
+        return mark(torch.empty(sizes, device="meta"), Known(node, dims, True))
+
+    # What is known of tensors.
+
+    def known(self, tensor: Any) -> Known:
+        """What is known of a tensor.
+
+        Raises:
+            TraceError: it comes from where the trace does not see.
+        """
+        found: Known | None = getattr(tensor, "_deconvcalc", None)
+        if found is not None:
+            return found
+        if tensor.device.type == "meta":
+            raise self.refuse(
+                "a tensor comes from code that cannot be followed, such as TorchScript",
+                "Call the plain module, or write that part with functions of torch.",
+            )
+        return Known(None, tuple(tensor.shape), False)
+
+    def source(self, tensor: Any) -> Node:
+        """The node of a tensor; a constant gets one when it is first needed."""
+        found = self.known(tensor)
+        if found.node is not None:
+            return found.node
+        shape = laid_out(found.dims)
+        node = self.add(Given(found.name, shape.channels, shape.extents), (), found.name)
+        mark(tensor, Known(node, found.dims, True))
+        return node
+
+    def sizes(self, tensor: Any) -> list[Any]:
+        """The sizes of a tensor as code gets them."""
+        found = self.known(tensor)
+        pairs = zip(found.dims, tensor.shape, strict=True)
+        return [size_of(self.guards, dim, value) for dim, value in pairs]
+
+    def real(self, value: Any) -> Any:
+        """Arguments for torch: plain numbers, and meta tensors alone."""
+        return self._meta(plain(value))
+
+    def _meta(self, value: Any) -> Any:
+        if isinstance(value, torch.Tensor):
+            return value if value.device.type == "meta" else self._copy(value)
+        if type(value) in (tuple, list):
+            return type(value)([self._meta(one) for one in value])
+        if type(value) is dict:
+            return {key: self._meta(one) for key, one in value.items()}
+        if isinstance(value, slice):
+            return value
+        return value
+
+    def _copy(self, tensor: Any) -> Any:
+        """A meta tensor in the place of a real one; a plain number stays, as torch mixes it."""
+        if not tensor.dim():
+            return tensor
+        key = id(tensor)
+        if key not in self._metas:
+            self._metas[key] = tensor, torch.empty_like(tensor, device="meta")
+        return self._metas[key][1]
+
+    # Names and places.
+
+    def name(self, operation: str) -> str:
+        """A name that no node has yet: the module's path, or that and the operation."""
+        scope = self.scopes[-1]
+        if scope.leaf and scope.path and not scope.used and operation != "pad":
+            scope.used = True
+            base = scope.path
+        else:
+            base = f"{scope.path}.{operation}" if scope.path else operation
+        count = self._counts.get(base, 0) + 1
+        self._counts[base] = count
+        return base if count == 1 else f"{base}#{count}"
+
+    def label(self, operation: str) -> str:
+        """What an operation is called: its module's class, or itself."""
+        scope = self.scopes[-1]
+        return scope.kind if scope.leaf and scope.kind else operation
+
+    def where(self) -> str | None:
+        """The file and line of the code that is traced."""
+        frame: Any = sys._getframe(2)
+        while frame is not None:
+            file = frame.f_code.co_filename
+            if not file.startswith((TORCH, HERE, "<")):
+                return self._place(file, frame.f_lineno)
+            if frame.f_code is _ENTRY:
+                return None
+            frame = frame.f_back
+        return None
+
+    def _place(self, file: str, line: int) -> str:
+        key = file, line
+        if key not in self._places:
+            path = Path(file)
+            shown = Path(*path.parts[-2:])
+            if path.is_relative_to(Path.cwd()):
+                shown = path.relative_to(Path.cwd())
+            self._places[key] = f"{shown}:{line}"
+        return self._places[key]
+
+    def refuse(self, message: str, hint: str) -> TraceError:
+        """The error of a model that cannot be traced, with the module and the line."""
+        path = self.scopes[-1].path
+        where = self.where()
+        at = "".join([f" in {path}" if path else "", f", {where}" if where else ""])
+        self.error = TraceError(f"{message}{at}", hint=hint)
+        return self.error
+
+    # Nodes.
+
+    def add(
+        self, operation: Layer | Operation, sources: Sequence[Node], name: str
+    ) -> Node:
+        """A node in the model, and its sizes at the traced input."""
+        node = self.model.add(operation, *sources, name=self.name(name))
+        node.where = self.where()
+        self.owners.setdefault(self.scopes[-1].path, node)
+        self.run._put(node)
+        return node
+
+    def emit(
+        self,
+        operation: Layer | Operation,
+        tensors: Sequence[Any],
+        go: Callable[[], Any],
+        name: str,
+        *,
+        lead: tuple[Dim, ...] = (1,),
+        dims: tuple[Dim, ...] | None = None,
+        again: Callable[[Fault], str | None] | None = None,
+        in_place: bool = False,
+    ) -> Any:
+        """A node for an operation on tensors, and its result.
+
+        Args:
+            operation: the operation.
+            tensors: what it works on.
+            go: has torch do it.
+            name: what it is called.
+            lead: the dimensions before the channels.
+            dims: all dimensions of the result; by default `lead`, the channels and the sizes.
+            again: asks torch about one fault, as if it were the only one.
+            in_place: whether the result may be what went in.
+        """
+        sources = [self.source(tensor) for tensor in tensors]
+        before = len(self.run.faults), len(self.run.repeated)
+        node = self.add(operation, sources, name)
+        if dims is None:
+            dims = lead + flat(node.shape)
+        expected = self._numbers(node, dims)
+        faults = self.run.faults[before[0] :]
+        try:
+            result = go()
+        except REFUSALS as error:
+            if not faults:
+                faults = self.run.repeated[before[1] :]
+            if not faults:
+                raise self.refuse(
+                    f"{name}: torch says {_first_line(error)!r}, which no rule here explains",
+                    "Please report it with the model.",
+                ) from error
+            for fault in faults:
+                said = (again(fault) if again else None) or _first_line(error)
+                self._tell(fault, said)
+            result = torch.empty(expected, device="meta", dtype=_dtype(tensors))
+        else:
+            first = result[0] if isinstance(result, (tuple, list)) else result
+            if tuple(first.shape) != expected and not self.run.faults:
+                raise self.refuse(
+                    f"{name}: torch gives {tuple(first.shape)}, and {operation!r} {expected}",
+                    "Please report it with the model.",
+                )
+            if faults or tuple(first.shape) != expected:
+                for fault in faults:
+                    self._tell(fault, None)
+                result = torch.empty(expected, device="meta", dtype=first.dtype)
+        if isinstance(result, (tuple, list)):
+            for one in result:
+                mark(one, Known(node, dims, True))
+            return result
+        if any(result is one for one in tensors) and not in_place:
+            result = result.detach()
+        return mark(result, Known(node, dims, True))
+
+    def given(
+        self,
+        label: str,
+        dims: tuple[Dim, ...],
+        tensors: Sequence[Any],
+        go: Callable[[], Any],
+        name: str,
+        conditions: Sequence[Condition] = (),
+        *,
+        again: Callable[[Fault], str | None] | None = None,
+        in_place: bool = False,
+    ) -> Any:
+        """A node whose dimensions are computed already."""
+        from deconvcalc.model.conditions import Condition
+
+        shape = laid_out(dims)
+        held = {id(dim) for tensor in tensors for dim in self.known(tensor).dims}
+        made = list(conditions)
+        made += [
+            Condition(one, ">=", 1, "at least 1 element is left", axis)
+            for axis, one in enumerate(shape.extents)
+            if id(one) not in held and one.variables
+        ]
+        operation = Given(label, shape.channels, shape.extents, made)
+        return self.emit(operation, tensors, go, name, dims=dims, again=again, in_place=in_place)
+
+    def _numbers(self, node: Node, dims: tuple[Dim, ...]) -> tuple[int, ...]:
+        """The dimensions at the traced input, as the run has them."""
+        numbers = list(self.run.shapes[node.index].numbers or ())
+        lead = len(dims) - len(numbers)
+        values = [one if isinstance(one, int) else self._at(one) for one in dims[:lead]]
+        return (*values, *numbers)
+
+    def _at(self, one: Extent) -> int:
+        try:
+            return max(one.at(self.point), 1)
+        except SizeError:
+            return 1
+
+    def _tell(self, fault: Fault, said: str | None) -> None:
+        self.said.append(
+            Fault(
+                fault.node, fault.kind, fault.axis, fault.message, fault.branches, fault.where, said
+            )
+        )
+
+    def same(self, tensor: Any, result: Any) -> Any:
+        """A result that is its input under another name: no node."""
+        if result is tensor:
+            return tensor
+        return mark(result, self.known(tensor))
+
+
+def mark(tensor: Any, known: Known) -> Any:
+    """Note on a tensor what is known of it."""
+    tensor._deconvcalc = known
+    return tensor
+
+
+def flat(shape: Shape) -> tuple[Dim, ...]:
+    """The channels, where there are some, and the sizes, as dimensions."""
+    lead = () if shape.channels is None else (shape.channels,)
+    return lead + tuple([dim_of(one) for one in shape.extents])
+
+
+def dim_of(one: Extent) -> Dim:
+    """A size as a dimension: an int where it depends on nothing."""
+    value = getattr(one, "value", None)
+    return one if value is None else int(value)
+
+
+def laid_out(dims: tuple[Dim, ...]) -> Shape:
+    """The channels and sizes of a tensor: it has channels where its second dimension is fixed."""
+    if len(dims) >= 2 and isinstance(dims[0], int):
+        if isinstance(dims[1], int):
+            return Shape(dims[1], dims[2:])
+        return Shape(None, dims[1:])
+    return Shape(None, dims)
+
+
+def tensors_in(values: Any) -> list[Any]:
+    """The tensors among arguments or results, at any depth."""
+    found: list[Any] = []
+    todo = list(values)[::-1]
+    while todo:
+        one = todo.pop()
+        if isinstance(one, torch.Tensor):
+            found.append(one)
+        elif isinstance(one, (tuple, list)):
+            todo += one[::-1]
+        elif isinstance(one, dict):
+            todo += list(one.values())[::-1]
+        elif hasattr(one, "__dataclass_fields__"):
+            todo += [getattr(one, name) for name in one.__dataclass_fields__][::-1]
+    return found
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0]
+
+
+def _dtype(tensors: Sequence[Any]) -> Any:
+    return tensors[0].dtype if tensors else torch.float32
+
+
+def entry(call: Callable[[], Any]) -> Any:
+    """Run the code that is traced; frames outside of this one are not its own."""
+    return call()
+
+
+_ENTRY = entry.__code__
