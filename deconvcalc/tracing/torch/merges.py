@@ -331,7 +331,7 @@ HANDLERS: dict[str, Any] = {
         eq ne lt le gt ge logical_and logical_or logical_xor logical_not bitwise_and bitwise_or
         clamp clip clamp_min clamp_max neg abs exp log sqrt rsqrt sin cos square sign erf floor
         ceil round trunc frac reciprocal log1p expm1 log2 log10 isnan isfinite isinf masked_fill
-        mse_loss prelu __radd__ __rsub__ __rmul__ __rdiv__ __rtruediv__ __rpow__ __rfloordiv__
+        mse_loss __radd__ __rsub__ __rmul__ __rdiv__ __rtruediv__ __rpow__ __rfloordiv__
         __rmod__ __pow__ __and__ __or__ __xor__ __floordiv__ __mod__ __div__ __truediv__ __iand__
         __ior__ __invert__ __rand__ __ror__ positive negative absolute sub_ heaviside copysign
         masked_fill_ copy_ float_power real imag angle conj

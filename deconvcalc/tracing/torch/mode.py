@@ -58,6 +58,7 @@ def _resolved(func: Any) -> Handler:
     if func is torch.Tensor.unfold:
         return _followed(views.windows)
     base = name[:-1] if name.endswith("_") and not name.endswith("__") else name
+    base = base.removesuffix("_with_indices")
     for table in (windows.HANDLERS, merges.HANDLERS, views.HANDLERS):
         for word in (name, base):
             if word in table:

@@ -482,7 +482,7 @@ class Sizes(tuple[Any, ...]):
         return Sizes((*self, *other))
 
     def __radd__(self, other: Any) -> Any:
-        return Sizes((*other, *self))
+        return Sizes((*other, *self)) if isinstance(other, tuple) else NotImplemented
 
     def __hash__(self) -> int:
         return hash(tuple(self))

@@ -375,11 +375,11 @@ def tensors_in(values: Any) -> list[Any]:
         if isinstance(one, torch.Tensor):
             found.append(one)
         elif isinstance(one, (tuple, list)):
-            todo += one[::-1]
+            todo.extend(one[::-1])
         elif isinstance(one, dict):
-            todo += list(one.values())[::-1]
+            todo.extend(list(one.values())[::-1])
         elif hasattr(one, "__dataclass_fields__"):
-            todo += [getattr(one, name) for name in one.__dataclass_fields__][::-1]
+            todo.extend([getattr(one, name) for name in one.__dataclass_fields__][::-1])
     return found
 
 

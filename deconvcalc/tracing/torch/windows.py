@@ -497,7 +497,7 @@ _MAX = "input kernel_size stride padding dilation ceil_mode return_indices"
 _AVG = "input kernel_size stride padding ceil_mode count_include_pad divisor_override"
 _LP = "input norm_type kernel_size stride ceil_mode"
 _SAME = """
-    relu relu6 leaky_relu elu selu celu gelu silu mish hardswish hardsigmoid hardtanh sigmoid tanh
+    relu relu6 prelu leaky_relu elu selu celu gelu silu mish hardswish hardsigmoid hardtanh sigmoid tanh
     logsigmoid softplus softsign tanhshrink hardshrink softshrink threshold rrelu softmin
     softmax log_softmax gumbel_softmax normalize local_response_norm dropout dropout1d dropout2d
     dropout3d alpha_dropout feature_alpha_dropout feature_dropout clone cumsum cumprod flip roll
