@@ -6,8 +6,8 @@ import math
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import nn
+from torch.nn import functional
 from torch.nn.utils.parametrizations import weight_norm
 
 
@@ -22,10 +22,17 @@ class Demucs(nn.Module):
         for index in range(depth):
             self.encoder.append(
                 nn.Sequential(
-                    nn.Conv1d(before, after, 8, 4), nn.ReLU(), nn.Conv1d(after, 2 * after, 1), nn.GLU(1)
+                    nn.Conv1d(before, after, 8, 4),
+                    nn.ReLU(),
+                    nn.Conv1d(after, 2 * after, 1),
+                    nn.GLU(1),
                 )
             )
-            decode = [nn.Conv1d(after, 2 * after, 1), nn.GLU(1), nn.ConvTranspose1d(after, out, 8, 4)]
+            decode = [
+                nn.Conv1d(after, 2 * after, 1),
+                nn.GLU(1),
+                nn.ConvTranspose1d(after, out, 8, 4),
+            ]
             if index:
                 decode.append(nn.ReLU())
             self.decoder.insert(0, nn.Sequential(*decode))
@@ -45,7 +52,7 @@ class Demucs(nn.Module):
         length = mix.shape[-1]
         x = mix
         if self.pads:
-            x = F.pad(x, (0, self.valid_length(length) - length))
+            x = functional.pad(x, (0, self.valid_length(length) - length))
         skips = []
         for encode in self.encoder:
             x = encode(x)
@@ -65,7 +72,10 @@ class ResBlock(nn.Module):
     def __init__(self, channels: int, k: int, dilations: tuple[int, ...]) -> None:
         super().__init__()
         self.one = nn.ModuleList(
-            [weight_norm(nn.Conv1d(channels, channels, k, 1, d * (k - 1) // 2, d)) for d in dilations]
+            [
+                weight_norm(nn.Conv1d(channels, channels, k, 1, d * (k - 1) // 2, d))
+                for d in dilations
+            ]
         )
         self.two = nn.ModuleList(
             [weight_norm(nn.Conv1d(channels, channels, k, 1, (k - 1) // 2)) for _ in dilations]
@@ -73,8 +83,8 @@ class ResBlock(nn.Module):
 
     def forward(self, x: Any) -> Any:
         for one, two in zip(self.one, self.two, strict=True):
-            y = one(F.leaky_relu(x, 0.1))
-            y = two(F.leaky_relu(y, 0.1))
+            y = one(functional.leaky_relu(x, 0.1))
+            y = two(functional.leaky_relu(y, 0.1))
             x = y + x
         return x
 
@@ -106,10 +116,10 @@ class HiFiGAN(nn.Module):
     def forward(self, x: Any) -> Any:
         x = self.pre(x)
         for index, up in enumerate(self.ups):
-            x = up(F.leaky_relu(x, 0.1))
-            total = None
+            x = up(functional.leaky_relu(x, 0.1))
+            total: Any = None
             for place in range(self.count):
                 y = self.blocks[index * self.count + place](x)
                 total = y if total is None else total + y
             x = total / self.count
-        return torch.tanh(self.post(F.leaky_relu(x)))
+        return torch.tanh(self.post(functional.leaky_relu(x)))

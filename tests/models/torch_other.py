@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import nn
+from torch.nn import functional
 
 
 class Generator(nn.Sequential):
@@ -15,7 +16,7 @@ class Generator(nn.Sequential):
     def __init__(self, latent: int = 100, width: int = 4) -> None:
         layers: list[nn.Module] = []
         counts = [latent, 8 * width, 4 * width, 2 * width, width]
-        for index, (before, after) in enumerate(zip(counts, counts[1:], strict=False)):
+        for index, (before, after) in enumerate(pairwise(counts)):
             stride, padding = (1, 0) if index == 0 else (2, 1)
             layers += [
                 nn.ConvTranspose2d(before, after, 4, stride, padding, bias=False),
@@ -47,11 +48,9 @@ class VNet(nn.Module):
         self.first = nn.Conv3d(1, width, 5, padding=2)
         numbers = (1, 2, 3, 3, 3)
         self.left = nn.ModuleList([VBlock(c, n) for c, n in zip(counts, numbers, strict=True)])
-        self.down = nn.ModuleList(
-            [nn.Conv3d(a, b, 2, stride=2) for a, b in zip(counts, counts[1:], strict=False)]
-        )
+        self.down = nn.ModuleList([nn.Conv3d(a, b, 2, stride=2) for a, b in pairwise(counts)])
         self.up = nn.ModuleList(
-            [nn.ConvTranspose3d(b, a, 2, stride=2) for a, b in zip(counts, counts[1:], strict=False)]
+            [nn.ConvTranspose3d(b, a, 2, stride=2) for a, b in pairwise(counts)]
         )
         self.right = nn.ModuleList([VBlock(2 * c, 1) for c in counts[:-1]])
         self.thin = nn.ModuleList([nn.Conv3d(2 * c, c, 1) for c in counts[:-1]])
@@ -103,9 +102,9 @@ class Parity(nn.Module):
     def forward(self, x: Any) -> Any:
         h, w = x.shape[-2:]
         if h % 2:
-            x = F.pad(x, (0, 0, 0, 1))
+            x = functional.pad(x, (0, 0, 0, 1))
         if w % 2 == 1:
-            x = F.pad(x, (0, 1))
+            x = functional.pad(x, (0, 1))
         return self.up(self.down(x))[:, :, :h, :w] + x[..., :h, :w]
 
 
@@ -133,7 +132,7 @@ class Picky(nn.Module):
         _, _, h, w = x.shape
         if h % 4 != 0 or w % 4 != 0:
             raise ValueError(f"size must be a multiple of 4, not {h} x {w}")
-        return F.avg_pool2d(self.conv(x), 4)
+        return functional.avg_pool2d(self.conv(x), 4)
 
 
 class Rows(nn.Module):
@@ -163,7 +162,7 @@ class Windows(nn.Module):
         b, h, w, c = x.shape
         size = self.window
         right, below = (size - w % size) % size, (size - h % size) % size
-        x = F.pad(x, (0, 0, 0, right, 0, below))
+        x = functional.pad(x, (0, 0, 0, right, 0, below))
         _, tall, wide, _ = x.shape
         parts = x.view(b, tall // size, size, wide // size, size, c)
         parts = parts.permute(0, 1, 3, 2, 4, 5).contiguous().view(-1, size * size, c)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import nn
+from torch.nn import functional
 
 
 class Bottleneck(nn.Module):
@@ -75,10 +76,7 @@ class Autoencoder(nn.Module):
         self.encoder = ResNet50(width)
         counts = [32 * width, 16 * width, 8 * width, 4 * width]
         self.ups = nn.ModuleList(
-            [
-                nn.ConvTranspose2d(one, two, 4, stride=2, padding=1)
-                for one, two in zip(counts, counts[1:], strict=False)
-            ]
+            [nn.ConvTranspose2d(one, two, 4, stride=2, padding=1) for one, two in pairwise(counts)]
         )
         self.last = nn.Sequential(
             nn.ConvTranspose2d(4 * width, width, 4, stride=2, padding=1),
@@ -90,7 +88,7 @@ class Autoencoder(nn.Module):
     def forward(self, x: Any) -> Any:
         *skips, y = self.encoder.features(x)
         for up, skip in zip(self.ups, reversed(skips), strict=True):
-            y = F.relu(up(y)) + skip
+            y = functional.relu(up(y)) + skip
         return self.last(y) - x
 
 
@@ -101,13 +99,13 @@ class FPN(nn.Module):
         super().__init__()
         self.body = ResNet50(width)
         self.inner = nn.ModuleList([nn.Conv2d(4 * width * 2**i, channels, 1) for i in range(4)])
-        self.outer = nn.ModuleList(
-            [nn.Conv2d(channels, channels, 3, padding=1) for _ in range(4)]
-        )
+        self.outer = nn.ModuleList([nn.Conv2d(channels, channels, 3, padding=1) for _ in range(4)])
 
     def forward(self, x: Any) -> Any:
         levels = [one(y) for one, y in zip(self.inner, self.body.features(x), strict=True)]
         found = [levels[-1]]
         for level in levels[-2::-1]:
-            found.insert(0, level + F.interpolate(found[0], scale_factor=2.0, mode="nearest"))
+            found.insert(
+                0, level + functional.interpolate(found[0], scale_factor=2.0, mode="nearest")
+            )
         return {f"p{i}": conv(y) for i, (conv, y) in enumerate(zip(self.outer, found, strict=True))}

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from typing import Any
 
 import torch
-import torch.nn.functional as F
 from torch import nn
+from torch.nn import functional
 
 
 class DoubleConv(nn.Sequential):
@@ -44,11 +45,11 @@ class Up(nn.Module):
         if self.join == "pad":
             tall = skip.size()[2] - x.size()[2]
             wide = skip.size()[3] - x.size()[3]
-            x = F.pad(x, [wide // 2, wide - wide // 2, tall // 2, tall - tall // 2])
+            x = functional.pad(x, [wide // 2, wide - wide // 2, tall // 2, tall - tall // 2])
         elif self.join == "crop":
             skip = center_crop(skip, x.shape[2:])
         elif self.join == "interpolate":
-            x = F.interpolate(x, size=skip.shape[2:], mode="bilinear", align_corners=False)
+            x = functional.interpolate(x, size=skip.shape[2:], mode="bilinear", align_corners=False)
         return self.conv(torch.cat([x, skip], dim=1))
 
 
@@ -67,7 +68,7 @@ class UNet(nn.Module):
         super().__init__()
         counts = [channels * 2**level for level in range(depth + 1)]
         self.first = DoubleConv(3, counts[0], padding)
-        pairs = list(zip(counts, counts[1:], strict=False))
+        pairs = list(pairwise(counts))
         self.down = nn.ModuleList(
             [nn.Sequential(nn.MaxPool2d(2), DoubleConv(one, two, padding)) for one, two in pairs]
         )

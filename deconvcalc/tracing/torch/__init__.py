@@ -12,7 +12,7 @@ import warnings
 from contextlib import redirect_stdout
 from typing import TYPE_CHECKING, Any
 
-from deconvcalc.errors import DeconvcalcError
+from deconvcalc.errors import QueryError
 from deconvcalc.model.graph import AXIS_NAMES
 from deconvcalc.tracing.path import InputSpec, Path, Traced
 from deconvcalc.tracing.ways import MOST_WAYS, SECONDS, all_ways
@@ -34,8 +34,14 @@ def inputs_of(model: Any, size: Any, channels: Any = None) -> tuple[InputSpec, .
             first layer wants; a name with None has no channel axis.
 
     Raises:
-        DeconvcalcError: no arguments, or channels that nobody knows.
+        QueryError: no size, or channels that nobody knows.
     """
+    if size is None:
+        raise QueryError(
+            "the size of the input is not given",
+            rule="input_size",
+            hint="Give the spatial sizes, such as input_size=(127, 127); any will do.",
+        )
     call = getattr(model, "forward", model)
     parameters = inspect.signature(call).parameters.values()
     names = [
@@ -55,7 +61,7 @@ def inputs_of(model: Any, size: Any, channels: Any = None) -> tuple[InputSpec, .
         if deep is None and not (isinstance(channels, dict) and name in channels):
             deep = _first_channels(model)
         if len(sizes) not in AXIS_NAMES:
-            raise DeconvcalcError(
+            raise QueryError(
                 f"an input has at most {max(AXIS_NAMES)} spatial axes, not {len(sizes)}",
                 rule="size",
                 hint="Give the spatial sizes alone, without batch and channels.",
@@ -74,7 +80,7 @@ def _first_channels(model: Any) -> int:
             found = getattr(one, name, None)
             if isinstance(found, int):
                 return found
-    raise DeconvcalcError(
+    raise QueryError(
         "how many channels the input has is not known",
         rule="channels",
         hint="Give channels=3, for example.",
@@ -103,7 +109,7 @@ def traced(
 
     Raises:
         TraceError: an operation that is not known, code that asks for values of tensors.
-        DeconvcalcError: inputs that the module does not take.
+        QueryError: inputs that the module does not take.
     """
     import torch
 
@@ -120,7 +126,7 @@ def traced(
     def trace_at(point: dict[str, int]) -> Path:
         return _trace(model, inputs, point, assume or {}, found)
 
-    ways, _ = all_ways(
+    ways, unknown = all_ways(
         variables, {name: start[name] for name in variables}, trace_at,
         most=most_ways, seconds=seconds,
     )  # fmt: skip
@@ -130,6 +136,7 @@ def traced(
         tuple(found["passed"]),
         {"torch": torch.__version__},
         tuple(found["warnings"]),
+        unknown,
     )
 
 
@@ -138,7 +145,7 @@ def _check_arguments(model: Any, inputs: Sequence[InputSpec]) -> None:
     try:
         inspect.signature(call).bind(*inputs)
     except TypeError as error:
-        raise DeconvcalcError(
+        raise QueryError(
             f"{type(model).__name__} does not take {len(inputs)} inputs: {error}",
             rule="inputs",
             hint="Say the inputs by name: a size for each argument.",
@@ -177,8 +184,8 @@ def _trace(
     if tracer.error is not None:
         raise tracer.error
     if failed is None:
-        outputs = [tracer.known(one) for one in tensors_in((result,))]
-        nodes = [one.node for one in outputs if one.node is not None]
+        outputs = [one for one in tensors_in((result,)) if tracer.known(one).traced]
+        nodes = [tracer.source(one) for one in outputs]
         if nodes:
             tracer.model.output(*dict.fromkeys(nodes))
         else:
@@ -186,7 +193,7 @@ def _trace(
     unused = counted(model, tracer)
     if unused and failed is None:
         _warn(found, f"parameters that nothing uses: {', '.join(unused)}")
-    if tracer.guards.told:
+    if tracer.guards.told and failed is None:
         _warn(found, "the code turns sizes into text: ways that depend on the text are not seen")
     found["passed"].update(tracer.passed)
     return Path(tracer.model, tracer.guards.conditions, failed, tracer.said)
@@ -199,5 +206,3 @@ def _warn(found: dict[str, dict[str, None]], text: str) -> None:
 def _told(error: BaseException) -> str:
     lines = str(error).strip().splitlines()
     return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
-
-

@@ -53,9 +53,7 @@ def elementwise(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
     conditions = _placed(tracer, tensors, len(made), asked)
     name = _short(name)
     in_place = _in_place(func)
-    return tracer.given(
-        name, made, tensors, go, name, conditions, again=again, in_place=in_place
-    )
+    return tracer.given(name, made, tensors, go, name, conditions, again=again, in_place=in_place)
 
 
 def _in_place(func: Any) -> bool:
@@ -74,7 +72,9 @@ def _quiet(dims: tuple[Dim, ...], whole: tuple[Dim, ...]) -> bool:
     if len(dims) > len(whole):
         return False
     return all(
-        (isinstance(one, int) and one == 1) or (isinstance(one, int) and one is its) or _same_int(one, its)
+        (isinstance(one, int) and one == 1)
+        or (isinstance(one, int) and one is its)
+        or _same_int(one, its)
         for one, its in zip(dims[::-1], whole[::-1], strict=False)
     )
 
@@ -247,9 +247,7 @@ def matmul(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
         rule = "the inner sizes of a matrix product are equal"
         conditions.append(Condition(left[-1], "==", inner, rule))
     lead, asked = broadcast([left[:-2], right[:-2]], "stacks of matrices have one size, or size 1")
-    conditions += [
-        Condition(held.left, held.relation, held.right, held.rule) for _, held in asked
-    ]
+    conditions += [Condition(held.left, held.relation, held.right, held.rule) for _, held in asked]
     ends = (*left[-2:-1], *(right[-1:] if len(right) > 1 else ()))
     return tracer.given("Matmul", (*lead, *ends), [one, other], go, name, conditions)
 

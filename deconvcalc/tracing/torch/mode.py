@@ -31,9 +31,7 @@ class Mode(TorchFunctionMode):  # type: ignore[misc]  # torch is not read by the
         super().__init__()
         self.tracer = tracer
 
-    def __torch_function__(
-        self, func: Any, types: Any, args: Any = (), kwargs: Any = None
-    ) -> Any:
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         """One call of a function of torch."""
         kwargs = kwargs or {}
         handler = _KNOWN.get(func)

@@ -165,6 +165,10 @@ def _owner(tracer: Tracer, path: str) -> Any:
             if called or path in tracer.modules:
                 return tracer.owners[path]
         if not path:
-            return next((node for node in tracer.model.nodes if node.sources), None) if called else None
+            return (
+                next((node for node in tracer.model.nodes if node.sources), None)
+                if called
+                else None
+            )
         path = path.rpartition(".")[0]
         called = called or path in tracer.modules

@@ -212,9 +212,7 @@ class Tracer:
 
     # Nodes.
 
-    def add(
-        self, operation: Layer | Operation, sources: Sequence[Node], name: str
-    ) -> Node:
+    def add(self, operation: Layer | Operation, sources: Sequence[Node], name: str) -> Node:
         """A node in the model, and its sizes at the traced input."""
         node = self.model.add(operation, *sources, name=self.name(name))
         node.where = self.where()
@@ -297,8 +295,9 @@ class Tracer:
         *,
         again: Callable[[Fault], str | None] | None = None,
         in_place: bool = False,
+        layer: Layer | None = None,
     ) -> Any:
-        """A node whose dimensions are computed already."""
+        """A node whose dimensions are computed already; `layer` is what it does at these sizes."""
         from deconvcalc.model.conditions import Condition
 
         shape = laid_out(dims)
@@ -309,7 +308,7 @@ class Tracer:
             for axis, one in enumerate(shape.extents)
             if id(one) not in held and one.variables
         ]
-        operation = Given(label, shape.channels, shape.extents, made)
+        operation = Given(label, shape.channels, shape.extents, made, layer)
         return self.emit(operation, tensors, go, name, dims=dims, again=again, in_place=in_place)
 
     def _numbers(self, node: Node, dims: tuple[Dim, ...]) -> tuple[int, ...]:

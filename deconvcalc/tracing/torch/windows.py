@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from deconvcalc.dialects.spec import Given as Arguments
 from deconvcalc.dialects.torch_calls import CALLS
+from deconvcalc.errors import DeconvcalcError
 from deconvcalc.formulas import effective_kernel
 from deconvcalc.layers import Dense, GlobalPool, Identity, Unfold
 from deconvcalc.model.conditions import Condition
@@ -17,7 +18,7 @@ from deconvcalc.model.extents import extent
 from deconvcalc.model.operations import Shape, applied
 from deconvcalc.tracing.torch.shapes import always, product
 from deconvcalc.tracing.torch.sizes import Size, has_size, plain, symbolic
-from deconvcalc.tracing.torch.tracer import dim_of, flat
+from deconvcalc.tracing.torch.tracer import dim_of, flat, laid_out
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -73,7 +74,8 @@ def through(tracer: Tracer, tensor: Any, layer: Layer, go: Callable[[], Any], na
         conditions.append(Condition(channels, "==", wanted, rule))
     deep: Dim = channels if shape.channels is None else shape.channels
     dims = (*lead, deep, *[dim_of(one) for one in shape.extents])
-    return tracer.given(repr(layer), dims, [tensor], go, name, conditions)
+    held = layer if all(one == 1 for one in lead) and laid_out(known.dims).channels else None
+    return tracer.given(repr(layer), dims, [tensor], go, name, conditions, layer=held)
 
 
 def same_dims(one: Sequence[Any], other: Sequence[Any]) -> bool:
@@ -148,11 +150,26 @@ def conv_transpose(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
             )
             return func(*real[:5], extra, *real[6:])
 
-    return _transposed_to(tracer, tensor, layer, sizes, extra, go, name)
+    ends = plain(extra)
+    if sizes is not None:
+        natural = layer.output_size(tuple(tensor.shape[-layer.axes :]))
+        ends = tuple([plain(one) - its for one, its in zip(sizes, natural, strict=True)])
+    try:
+        here = made(call, **values, output_padding=ends)
+    except DeconvcalcError:  # no such layer: the conditions say so
+        here = layer
+    return _transposed_to(tracer, tensor, layer, sizes, extra, go, name, here)
 
 
 def _transposed_to(
-    tracer: Tracer, tensor: Any, layer: Any, asked: Any, extra: Any, go: Any, name: str
+    tracer: Tracer,
+    tensor: Any,
+    layer: Any,
+    asked: Any,
+    extra: Any,
+    go: Any,
+    name: str,
+    here: Layer,
 ) -> Any:
     """A transposed convolution whose size is asked for, or whose output_padding is computed."""
     known = tracer.known(tensor)
@@ -161,9 +178,7 @@ def _transposed_to(
     natural, conditions = applied(layer, [Shape(None, spatial)])
     if asked is None:
         several = extra if isinstance(extra, (tuple, list)) else (extra,) * axes
-        sizes = [
-            one + symbolic(more) for one, more in zip(natural.extents, several, strict=True)
-        ]
+        sizes = [one + symbolic(more) for one, more in zip(natural.extents, several, strict=True)]
     else:
         sizes = [extent(symbolic(one)) for one in asked]
     for axis, (one, size) in enumerate(zip(natural.extents, sizes, strict=True)):
@@ -175,7 +190,7 @@ def _transposed_to(
             if not always(held):
                 conditions.append(held)
     dims = (*lead, layer.out_channels, *[dim_of(one) for one in sizes])
-    return tracer.given(repr(layer), dims, [tensor], go, name, conditions)
+    return tracer.given(repr(layer), dims, [tensor], go, name, conditions, layer=here)
 
 
 def _of(value: Any, axis: int) -> int:
@@ -208,9 +223,10 @@ def adaptive(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
     given = bound("input output_size return_indices", args, kwargs)
     tensor, size = given["input"], given["output_size"]
     go = _go(tracer, func, args, kwargs)
-    if has_size([size]):
-        return _to_size(tracer, tensor, _each(size, _axes(name)), go, name)
     kind = "Max" if "max" in name else "Avg"
+    if has_size([size]):
+        here = made(f"Adaptive{kind}Pool{name[-2:]}", output_size=plain(size))
+        return _to_size(tracer, tensor, _each(size, _axes(name)), go, name, here)
     size = tuple(size) if isinstance(size, (tuple, list)) else size
     if isinstance(size, tuple) and len(set(size)) == 1:
         size = size[0] if size[0] is not None else size
@@ -226,7 +242,9 @@ def _each(size: Any, axes: int) -> tuple[Any, ...]:
     return tuple(size) if isinstance(size, (tuple, list)) else (size,) * axes
 
 
-def _to_size(tracer: Tracer, tensor: Any, sizes: Sequence[Any], go: Any, name: str) -> Any:
+def _to_size(
+    tracer: Tracer, tensor: Any, sizes: Sequence[Any], go: Any, name: str, layer: Layer
+) -> Any:
     """The last axes in sizes that the code computed."""
     dims = tracer.known(tensor).dims
     kept = dims[: len(dims) - len(sizes)]
@@ -235,7 +253,7 @@ def _to_size(tracer: Tracer, tensor: Any, sizes: Sequence[Any], go: Any, name: s
         for old, one in zip(dims[len(kept) :], sizes, strict=True)
     ]
     label = f"{tracer.label(name)} to {' x '.join(map(str, ends))}"
-    return tracer.given(label, (*kept, *ends), [tensor], go, name)
+    return tracer.given(label, (*kept, *ends), [tensor], go, name, layer=layer)
 
 
 def unpool(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
@@ -273,14 +291,16 @@ def interpolate(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
     tensor, size, scale = given["input"], given["size"], given["scale_factor"]
     go = _go(tracer, func, args, kwargs)
     axes = len(tracer.known(tensor).dims) - 2
+    options = {"mode": given["mode"], "align_corners": given.get("align_corners")}
     if has_size([size]):
-        return _to_size(tracer, tensor, _each(size, axes), go, "interpolate")
+        sizes = _each(size, axes)
+        here = made("Upsample", size=tuple(plain(sizes)), **options)
+        return _to_size(tracer, tensor, sizes, go, "interpolate", here)
     layer = made(
         "Upsample",
         size=tuple(size) if isinstance(size, (tuple, list)) else size,
         scale_factor=tuple(scale) if isinstance(scale, (tuple, list)) else plain(scale),
-        mode=given["mode"],
-        align_corners=given.get("align_corners"),
+        **options,
     )
     return through(tracer, tensor, layer, go, "interpolate")
 
@@ -312,9 +332,7 @@ def pad(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
     go = _go(tracer, func, args, kwargs)
     axes = len(dims) - 2
     covered = len(sides) // 2
-    if covered > axes >= 1 and not any(
-        type(one) is Size or one for one in sides[2 * axes :]
-    ):
+    if covered > axes >= 1 and not any(type(one) is Size or one for one in sides[2 * axes :]):
         sides, covered = sides[: 2 * axes], axes
     plainly = not has_size(sides) and 1 <= covered <= axes <= 3
     if plainly and (mode == "constant" or covered == axes):
@@ -334,12 +352,21 @@ def _padded(tracer: Tracer, tensor: Any, sides: list[Any], mode: str, go: Any) -
         dims[-back] = symbolic(values[-back] + before + after)
         axis = len(dims) - back - 2
         conditions += _room(values[-back], before, after, mode, axis if axis >= 0 else None)
-    return tracer.given(f"Pad(mode={mode!r})", tuple(dims), [tensor], go, "pad", conditions)
+    label, made_dims = f"Pad(mode={mode!r})", tuple(dims)
+    here = _pad_layer(plain(sides), mode, len(dims) - 2)
+    return tracer.given(label, made_dims, [tensor], go, "pad", conditions, layer=here)
 
 
-def _room(
-    size: Any, before: Any, after: Any, mode: str, axis: int | None
-) -> list[Condition]:
+def _pad_layer(sides: list[int], mode: str, axes: int) -> Layer | None:
+    """The layer that a padding is at the traced sizes; None where it pads other axes too."""
+    if not 1 <= len(sides) // 2 <= axes <= 3:
+        return None
+    sides = [*sides, *[0] * (2 * axes - len(sides))]
+    value = {"value": 0.0} if mode == "constant" else {}
+    return made(f"{_PADS[mode]}{axes}d", padding=tuple(sides), **value)
+
+
+def _room(size: Any, before: Any, after: Any, mode: str, axis: int | None) -> list[Condition]:
     """What padding needs of the size that it pads."""
     whole = extent(symbolic(size))
     one, other = extent(symbolic(before)), extent(symbolic(after))
