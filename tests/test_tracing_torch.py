@@ -17,7 +17,7 @@ def module(forward: Any, *layers: Any, **named: Any) -> Any:
     """A module whose forward is a function of itself and x."""
     from torch import nn
 
-    class Model(nn.Module):
+    class Model(nn.Module):  # type: ignore[misc]  # torch is read as Any
         def __init__(self) -> None:
             super().__init__()
             self.layers = nn.ModuleList(layers)
@@ -48,9 +48,9 @@ def shape_of(forward: Any, size: Any = (8, 9), channels: int = 4) -> tuple[str, 
             continue
         (way,) = ways
         shape = way.model.run(point).shapes[way.model.outputs[0].index]
-        numbers = (shape.channels,) if shape.channels is not None else ()
+        numbers = [] if shape.channels is None else [shape.channels]
         numbers += shape.numbers or ()
-        assert numbers == tuple(result.shape)[-len(numbers) :], sizes
+        assert tuple(numbers) == tuple(result.shape)[-len(numbers) :], sizes
     return tuple(map(str, out.shape.extents))
 
 
@@ -87,17 +87,17 @@ def operations() -> dict[str, tuple[Any, tuple[str, ...]]]:
 
     hw = ("h", "w")
     return {
-        "slices": (crop, ("h - 2", "ceil(w/2)")),
-        "negative slices": (lambda _, x: x[:, :, 2:-1, ::3], ("h - 3", "ceil(w/3)")),
+        "slices": (crop, ("h - 2", "w - floor(w/2)")),
+        "negative slices": (lambda _, x: x[:, :, 2:-1, ::3], ("h - 3", "floor((w + 2)/3)")),
         "patches by hand": (patches, ("floor(h/2)", "floor(w/2)")),
         "pads to a square": (centred, ()),
         "written into zeros": (written, ("2*h", "w")),
         "attention": (attention, hw),
-        "flatten": (lambda _, x: x.flatten(2), ("h * w",)),
+        "flatten": (lambda _, x: x.flatten(2), ("h·w",)),
         "chunks": (lambda _, x: torch.cat(x.chunk(2, dim=1)[::-1], 1), hw),
         "split of a spatial axis": (lambda _, x: torch.split(x, 3, dim=2)[0], ("3", "w")),
         "stack": (lambda _, x: torch.stack([x, x], 2), ("2", "h", "w")),
-        "unfold": (lambda _, x: x.unfold(2, 3, 2), ("floor((h - 1)/2)", "w", "3")),
+        "unfold": (lambda _, x: x.unfold(2, 3, 2), ("floor((h + 1)/2) - 1", "w", "3")),
         "repeat": (lambda _, x: x.repeat(1, 1, 2, 3), ("2*h", "3*w")),
         "interleave": (lambda _, x: x.repeat_interleave(2, dim=2), ("2*h", "w")),
         "mean": (lambda _, x: x - x.mean(dim=(2, 3), keepdim=True), hw),
@@ -132,7 +132,10 @@ def operations() -> dict[str, tuple[Any, tuple[str, ...]]]:
             hw,
         ),
         "glu": (lambda _, x: functional.glu(x, 1), hw),
-        "reflected": (lambda _, x: functional.pad(x, (2, 2, 1, 3), mode="reflect"), ("h + 4", "w + 4")),
+        "reflected": (
+            lambda _, x: functional.pad(x, (2, 2, 1, 3), mode="reflect"),
+            ("h + 4", "w + 4"),
+        ),
         "negative pads": (lambda _, x: functional.pad(x, (-1, -2)), ("h", "w - 3")),
         "in place": (lambda _, x: torch.relu_(x.clone().add_(1)), hw),
         "no new name": (lambda _, x: x.contiguous().float().to(x.device), hw),
@@ -142,7 +145,7 @@ def operations() -> dict[str, tuple[Any, tuple[str, ...]]]:
         "norms": (lambda _, x: functional.normalize(functional.instance_norm(x), dim=1), hw),
         "least common": (
             lambda _, x: functional.pad(x, (0, (8 - x.shape[3] % 8) % 8)),
-            ("h", "8*ceil(w/8)"),
+            ("h", "8*floor((w + 7)/8)"),
         ),
     }
 
@@ -161,9 +164,11 @@ def test_sizes_after_functions_of_torch(name: int) -> None:
 
 
 def test_a_size_acts_like_an_int_and_remembers_what_it_is() -> None:
-    seen = {}
+    seen: dict[str, Any] = {}
 
     def forward(_: Any, x: Any) -> Any:
+        if seen:
+            return x
         h, w = x.shape[-2:]
         seen["values"] = [h + 1, 2 * h - w, h // 2, -h % 8, divmod(h, 3)[1], abs(w - h), h**2]
         seen["kinds"] = [isinstance(h, int), isinstance(x.shape, tuple), len(x.shape), x.ndim]
@@ -222,7 +227,7 @@ def test_code_that_raises_is_a_way_that_fails_with_its_words() -> None:
     found = dc.trace(module(forward), (7, 7), channels=3)
     assert not found.ok
     assert found.path.failed == "ValueError: even heights alone"
-    assert str(found.admissible) == "h ≡ 0 (mod 2), h ≥ 2; any w ≥ 1"
+    assert str(found.admissible) == "h even; any w ≥ 1"
     assert found.warnings == ()
 
 
@@ -289,16 +294,18 @@ def test_an_error_that_the_code_swallows_ends_the_trace_too() -> None:
 def test_an_unknown_operation_is_let_pass_where_it_leaves_sizes_alone() -> None:
     import torch
 
-    found = dc.trace(module(lambda _, x: torch.special.i0e(torch.polar(x, x).abs())), (8, 9), channels=2)
+    found = dc.trace(module(lambda _, x: torch.fft.fft2(x).abs()), (8, 9), channels=2)
     assert found.ok
-    forward = lambda _, x: torch.combinations(x.flatten()[:4])  # noqa: E731  # short
-    text = refused(forward)
-    assert "'combinations'" in text or "combinations" in text
-    assert "assume" in text
-    whole = module(lambda _, x: torch.nn.functional.grid_sample(x, x.new_zeros(1, 8, 8, 2)))
-    assert "grid_sample" in refused(lambda _, x: whole(x))
-    assumed = dc.trace(whole, (8, 8), channels=3, assume={"grid_sample": "same"})
-    assert assumed.passed == ("grid_sample",)
+    assert found.passed == ("fft_fft2",)
+    text = refused(lambda _, x: torch.combinations(x.flatten()[:4]))
+    assert "combinations" in text
+    assert 'assume={"combinations": "same"}' in text
+    model = module(lambda _, x: torch.linalg.inv(x))  # of square matrices alone
+    with pytest.raises(DeconvcalcError, match="--assume linalg_inv=same"):
+        dc.trace(model, (8, 8), channels=3)
+    assumed = dc.trace(model, (8, 8), channels=3, assume={"linalg_inv": "same"})
+    assert assumed.passed == ("linalg_inv",)
+    assert str(assumed.model.outputs[0].shape) == "3 channels of h x w"
 
 
 def test_custom_functions_of_autograd_are_followed_or_named() -> None:
@@ -315,7 +322,7 @@ def test_custom_functions_of_autograd_are_followed_or_named() -> None:
 
     found = dc.trace(module(lambda _, x: Twice.apply(x) * 2), (8, 9), channels=2)
     (out,) = found.model.outputs
-    assert tuple(map(str, out.shape.extents)) == ("2*h", "w")
+    assert tuple(map(str, out.shape.extents)) == ("h + h", "w")
 
 
 def test_scripted_modules_are_named() -> None:
@@ -328,7 +335,9 @@ def test_scripted_modules_are_named() -> None:
         warnings.simplefilter("ignore")
         scripted = torch.jit.script(nn.Sequential(nn.Conv2d(3, 3, 3)))
     with pytest.raises(DeconvcalcError, match="TorchScript"):
-        dc.trace(module(lambda self, x: torch.relu(self.part(x)), part=scripted), (8, 8), channels=3)
+        dc.trace(
+            module(lambda self, x: torch.relu(self.part(x)), part=scripted), (8, 8), channels=3
+        )
 
 
 def test_lazy_modules_and_missing_sizes_are_named() -> None:
@@ -347,7 +356,9 @@ def test_lazy_modules_and_missing_sizes_are_named() -> None:
 def test_an_input_without_axes() -> None:
     from torch import nn
 
-    model = nn.Sequential(nn.Linear(100, 64), nn.Unflatten(1, (4, 4, 4)), nn.ConvTranspose2d(4, 3, 4, 2, 1))
+    model = nn.Sequential(
+        nn.Linear(100, 64), nn.Unflatten(1, (4, 4, 4)), nn.ConvTranspose2d(4, 3, 4, 2, 1)
+    )
     found = dc.trace(model, (), channels=100)
     assert found.ok
     assert found.run.size("2") == (8, 8)

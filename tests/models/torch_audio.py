@@ -12,7 +12,7 @@ from torch.nn.utils.parametrizations import weight_norm
 
 
 class Demucs(nn.Module):
-    """Défossez et al. 2019, as in its denoiser: k = 8, s = 4, an LSTM, padding to a valid length."""
+    """Défossez et al. 2019, as in its denoiser: k = 8, s = 4, an LSTM, a valid length."""
 
     def __init__(self, depth: int = 5, hidden: int = 2, pads: bool = True) -> None:
         super().__init__()

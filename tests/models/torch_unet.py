@@ -38,10 +38,8 @@ class Up(nn.Module):
         self.conv = DoubleConv(2 * after, after, padding)
 
     def forward(self, x: Any, skip: Any) -> Any:
-        if self.join == "output_size":
-            x = self.up(x, output_size=skip.size())
-        else:
-            x = self.up(x)
+        asked = {"output_size": skip.size()} if self.join == "output_size" else {}
+        x = self.up(x, **asked)
         if self.join == "pad":
             tall = skip.size()[2] - x.size()[2]
             wide = skip.size()[3] - x.size()[3]

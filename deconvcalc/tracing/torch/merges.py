@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-import torch
-
 from deconvcalc.model.conditions import Condition
 from deconvcalc.model.operations import Add, Concat, Multiply, simpler
+from deconvcalc.tracing.torch.arguments import bound, same_dims
+from deconvcalc.tracing.torch.norms import identity
 from deconvcalc.tracing.torch.shapes import broadcast
-from deconvcalc.tracing.torch.tracer import REFUSALS, laid_out, tensors_in
-from deconvcalc.tracing.torch.windows import bound, identity, same_dims
+from deconvcalc.tracing.torch.tracer import Call, laid_out, tensors_in
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
     from deconvcalc.model.extents import Extent
     from deconvcalc.model.run import Fault
@@ -39,8 +38,8 @@ def elementwise(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
     if all(_quiet(tracer.known(one).dims, dims) for one in others):
         return _alone(tracer, func, args, kwargs, first)
     name = func.__name__
-    go = lambda: func(*tracer.real(args), **tracer.real(dict(kwargs)))  # noqa: E731  # one use
-    again = _again(tracer, func, args, kwargs, tensors)
+    go = Call(tracer, func, args, kwargs)
+    again = _again(go, tensors, None)
     if _alike(tracer, tensors):
         operation = Multiply() if name.rstrip("_") in _PRODUCTS else Add()
         lead = tracer.known(first).dims[:1]
@@ -97,7 +96,7 @@ def scalar(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
     """An operation on tensors of no dimension."""
     tensors = [one for one in tensors_in((*args, *kwargs.values())) if tracer.known(one).traced]
     name = _short(func.__name__)
-    go = lambda: func(*tracer.real(args), **tracer.real(dict(kwargs)))  # noqa: E731  # one use
+    go = Call(tracer, func, args, kwargs)
     return tracer.given(name, (), tensors, go, name)
 
 
@@ -136,51 +135,31 @@ def _placed(
     return made
 
 
-def _again(
-    tracer: Tracer, func: Any, args: Any, kwargs: Any, tensors: Sequence[Any]
-) -> Callable[[Fault], str | None]:
-    """Has torch do an operation where nothing but one fault is wrong, to hear what it says."""
+def _again(go: Call, tensors: Sequence[Any], side: int | None) -> Any:
+    """Has torch do an operation where nothing but one fault is wrong, to hear what it says.
+
+    Args:
+        go: the operation.
+        tensors: what it works on.
+        side: the dimension along which sizes may differ, if any.
+    """
+    first = tensors[0].shape
 
     def ask(fault: Fault) -> str | None:
-        if not isinstance(fault.axis, int):
-            return None
-        plain_args, plain_kwargs = tracer.real(args), tracer.real(dict(kwargs))
-        first = tensors[0].shape
         rank = len(first)
-        keep = fault.axis + rank - len(tracer.run.shapes[-1].extents)
-        swaps = {}
-        for one in tensors:
-            if len(one.shape) != rank:
+        place = 1
+        if isinstance(fault.axis, int):
+            place = fault.axis + rank - len(go.tracer.run.shapes[-1].extents)
+
+        def keep(tensor: Any) -> list[int] | None:
+            if tensor.dim() != rank:
                 return None
-            sizes = [
-                size if place in (keep, _side(args, kwargs)) else first[place]
-                for place, size in enumerate(one.shape)
-            ]
-            # Tensors of one element, repeated without memory: a CPU says it in its own words.
-            swaps[id(tracer.real(one))] = torch.empty(1, dtype=one.dtype).expand(sizes)
-        try:
-            func(*_swapped(plain_args, swaps), **_swapped(plain_kwargs, swaps))
-        except REFUSALS as error:
-            return str(error).strip().splitlines()[0]
-        return None
+            sizes = enumerate(tensor.shape)
+            return [size if index in (place, side) else first[index] for index, size in sizes]
+
+        return go.words(keep)
 
     return ask
-
-
-def _side(args: Any, kwargs: Any) -> int:
-    """The dimension along which tensors are put together, if they are."""
-    if args and isinstance(args[0], (tuple, list)):
-        dim = args[1] if len(args) > 1 else kwargs.get("dim", 0)
-        return int(dim) % max(args[0][0].dim(), 1)
-    return 1
-
-
-def _swapped(value: Any, swaps: dict[int, Any]) -> Any:
-    if type(value) in (tuple, list):
-        return type(value)([_swapped(one, swaps) for one in value])
-    if type(value) is dict:
-        return {key: _swapped(one, swaps) for key, one in value.items()}
-    return swaps.get(id(value), value)
 
 
 def cat(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
@@ -188,11 +167,11 @@ def cat(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
     tensors = list(given["tensors"])
     shapes = [tracer.known(one).dims for one in tensors]
     rank = max(map(len, shapes))
-    go = lambda: func(*tracer.real(args), **tracer.real(dict(kwargs)))  # noqa: E731  # one use
+    go = Call(tracer, func, args, kwargs)
     if any(len(one) != rank for one in shapes) or not -rank <= given["dim"] < rank:
         return go()  # torch refuses it, and says why
     dim = given["dim"] % rank
-    again = _again(tracer, func, args, kwargs, tensors)
+    again = _again(go, tensors, dim)
     if dim and _alike(tracer, tensors):
         operation = Concat() if dim == 1 else Concat(dim - 2)
         return tracer.emit(operation, tensors, go, "cat", lead=shapes[0][:1], again=again)
@@ -230,7 +209,7 @@ def stack(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
                 conditions.append(Condition(one, "==", its, "what is stacked has one size"))
                 made[index] = _plainer(made[index], its)
     made.insert(given["dim"] % (len(made) + 1), len(tensors))
-    go = lambda: func(*tracer.real(args), **tracer.real(dict(kwargs)))  # noqa: E731  # one use
+    go = Call(tracer, func, args, kwargs)
     return tracer.given("Stack", tuple(made), tensors, go, "stack", conditions)
 
 
@@ -241,7 +220,7 @@ def matmul(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
         one, other = other, one
     left, right = tracer.known(one).dims, tracer.known(other).dims
     name = "matmul"
-    go = lambda: func(*tracer.real(args), **tracer.real(dict(kwargs)))  # noqa: E731  # one use
+    go = Call(tracer, func, args, kwargs)
     inner, conditions = right[-2] if len(right) > 1 else right[0], []
     if not (left[-1] is inner or _same_int(left[-1], inner)):
         rule = "the inner sizes of a matrix product are equal"
@@ -272,7 +251,7 @@ def einsum(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
     if "->" not in equation:
         right = "".join(sorted(one for one in sizes if left.count(one) == 1))
     made = tuple([sizes[letter] for letter in right])
-    go = lambda: func(*tracer.real(args), **tracer.real(dict(kwargs)))  # noqa: E731  # one use
+    go = Call(tracer, func, args, kwargs)
     return tracer.given(f"Einsum({equation!r})", made, tensors, go, "einsum", conditions)
 
 
@@ -285,9 +264,25 @@ def attention(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
     if not (one is other or _same_int(one, other)):
         rule = "there are as many keys as values"
         conditions.append(Condition(one, "==", other, rule))
-    go = lambda: func(*tracer.real(args), **tracer.real(dict(kwargs)))  # noqa: E731  # one use
+    go = Call(tracer, func, args, kwargs)
     tensors = [query, key, value]
     return tracer.given("Attention", made, tensors, go, "attention", conditions)
+
+
+def multi_head(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
+    """`multi_head_attention_forward`: the queries keep their sizes, whatever the keys."""
+    query, key = args[:2]
+    result, weights = Call(tracer, func, args, kwargs)()
+    dims, others = tracer.known(query).dims, tracer.known(key).dims
+    made = tracer.given(
+        "MultiheadAttention", dims, [query, *args[1:3]], lambda: result, "attention"
+    )
+    if weights is None:
+        return made, None
+    lead = tuple(weights.shape[: weights.dim() - 2])
+    ends = (*lead, dims[0], others[0])
+    name = "attention_weights"
+    return made, tracer.given(name, ends, [query, key], lambda: weights, name)
 
 
 def recurrent(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
@@ -306,6 +301,18 @@ def recurrent(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
     return (first, *found)
 
 
+_ELEMENTWISE = """
+    add sub mul div subtract multiply divide true_divide floor_divide remainder fmod rsub pow
+    maximum minimum max_elementwise where lerp addcmul addcdiv atan2 hypot xlogy logaddexp eq ne
+    lt le gt ge logical_and logical_or logical_xor logical_not bitwise_and bitwise_or clamp clip
+    clamp_min clamp_max neg abs exp log sqrt rsqrt sin cos square sign erf floor ceil round trunc
+    frac reciprocal log1p expm1 log2 log10 isnan isfinite isinf masked_fill mse_loss __radd__
+    __rsub__ __rmul__ __rdiv__ __rtruediv__ __rpow__ __rfloordiv__ __rmod__ __pow__ __and__ __or__
+    __xor__ __floordiv__ __mod__ __div__ __truediv__ __iand__ __ior__ __invert__ __rand__ __ror__
+    positive negative absolute sub_ heaviside copysign masked_fill_ copy_ float_power real imag
+    angle conj
+"""
+
 HANDLERS: dict[str, Any] = {
     "cat": cat,
     "concat": cat,
@@ -318,22 +325,13 @@ HANDLERS: dict[str, Any] = {
     "__rmatmul__": matmul,
     "einsum": einsum,
     "scaled_dot_product_attention": attention,
+    "multi_head_attention_forward": multi_head,
     "lstm": recurrent,
     "gru": recurrent,
     "rnn_tanh": recurrent,
     "rnn_relu": recurrent,
     **dict.fromkeys(
-        """
-        add sub mul div subtract multiply divide true_divide floor_divide remainder fmod rsub pow
-        maximum minimum max_elementwise where lerp addcmul addcdiv atan2 hypot xlogy logaddexp
-        eq ne lt le gt ge logical_and logical_or logical_xor logical_not bitwise_and bitwise_or
-        clamp clip clamp_min clamp_max neg abs exp log sqrt rsqrt sin cos square sign erf floor
-        ceil round trunc frac reciprocal log1p expm1 log2 log10 isnan isfinite isinf masked_fill
-        mse_loss __radd__ __rsub__ __rmul__ __rdiv__ __rtruediv__ __rpow__ __rfloordiv__
-        __rmod__ __pow__ __and__ __or__ __xor__ __floordiv__ __mod__ __div__ __truediv__ __iand__
-        __ior__ __invert__ __rand__ __ror__ positive negative absolute sub_ heaviside copysign
-        masked_fill_ copy_ float_power real imag angle conj
-        """.split(),
+        _ELEMENTWISE.split(),
         elementwise,
     ),
 }

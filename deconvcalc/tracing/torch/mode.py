@@ -8,9 +8,10 @@ import torch
 from torch.overrides import TorchFunctionMode
 
 from deconvcalc.errors import SizeError
-from deconvcalc.tracing.torch import merges, views, windows
+from deconvcalc.tracing.torch import merges, norms, parts, views, windows
+from deconvcalc.tracing.torch.arguments import Sizes, has_size, plain, symbolic
 from deconvcalc.tracing.torch.shapes import product
-from deconvcalc.tracing.torch.sizes import Size, Sizes, has_size, plain, size_of, symbolic
+from deconvcalc.tracing.torch.sizes import Size, size_of
 from deconvcalc.tracing.torch.tracer import REFUSALS, Known, mark, tensors_in
 
 if TYPE_CHECKING:
@@ -43,6 +44,9 @@ class Mode(TorchFunctionMode):  # type: ignore[misc]  # torch is not read by the
 _KNOWN: dict[Any, Handler] = {}
 
 
+_TABLES = (windows.HANDLERS, norms.HANDLERS, merges.HANDLERS, views.HANDLERS, parts.HANDLERS)
+
+
 def _resolved(func: Any) -> Handler:
     """What traces a function."""
     name = str(getattr(func, "__name__", func))
@@ -54,10 +58,10 @@ def _resolved(func: Any) -> Handler:
     if name in _FACTORIES:
         return _FACTORIES[name]
     if func is torch.Tensor.unfold:
-        return _followed(views.windows)
+        return _followed(parts.windows)
     base = name[:-1] if name.endswith("_") and not name.endswith("__") else name
     base = base.removesuffix("_with_indices")
-    for table in (windows.HANDLERS, merges.HANDLERS, views.HANDLERS):
+    for table in _TABLES:
         for word in (name, base):
             if word in table:
                 return _followed(table[word])
@@ -79,13 +83,12 @@ def _followed(handler: Handler) -> Handler:
 
     def follow(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
         every = tensors_in((*args, *kwargs.values())) if kwargs else tensors_in(args)
-        for one in every:
-            if tracer.known(one).traced:
-                break
-        else:
-            if not has_size(args) and not (kwargs and has_size(kwargs.values())):
-                return _constant(tracer, func, args, kwargs)
-        if "out" in kwargs and kwargs["out"] is not None:
+        every_known = [tracer.known(one) for one in every]
+        tracer.used.update([one.name for one in every_known if not one.traced])
+        sized = has_size(args) or (bool(kwargs) and has_size(kwargs.values()))
+        if not sized and not any(one.traced for one in every_known):
+            return _constant(tracer, func, args, kwargs)
+        if kwargs.get("out") is not None:
             raise tracer.refuse(f"{func.__name__} with out= is not followed", "Use its result.")
         return handler(tracer, func, args, kwargs)
 
@@ -151,6 +154,30 @@ def _value(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
     return func(*args, **kwargs)
 
 
+_VALUES = """
+    item tolist numpy __bool__ __float__ __int__ __index__ __complex__ __array__ nonzero
+    masked_select unique unique_consecutive equal allclose is_nonzero __contains__ bincount histc
+    argwhere
+"""
+_PLAIN = """
+    dim ndimension is_floating_point is_complex is_contiguous is_signed get_device element_size
+    _set_grad_enabled set_grad_enabled is_tensor is_inference is_autocast_enabled __repr__
+    __format__ __hash__ has_names register_hook is_grad_enabled get_default_dtype _is_view
+    is_pinned storage_offset finfo iinfo promote_types result_type
+"""
+_SIZED = """
+    zeros ones empty full rand randn randint
+"""
+_LATER = """
+    new_zeros new_ones new_empty new_full
+"""
+_LIKES = """
+    zeros_like ones_like empty_like full_like rand_like randn_like randint_like
+"""
+_DATA = """
+    tensor as_tensor new_tensor from_numpy asarray
+"""
+
 _PROPERTIES: dict[str, Handler] = {
     "shape": _shape,
     "data": _followed(views.transparent),
@@ -169,17 +196,11 @@ _READINGS: dict[str, Handler] = {
     "__len__": _length,
     "stride": _strides,
     **dict.fromkeys(
-        "item tolist numpy __bool__ __float__ __int__ __index__ __complex__ __array__ nonzero "
-        "masked_select unique unique_consecutive equal allclose is_nonzero __contains__ bincount "
-        "histc argwhere".split(),
+        _VALUES.split(),
         _value,
     ),
     **dict.fromkeys(
-        "dim ndimension is_floating_point is_complex is_contiguous is_signed get_device "
-        "element_size _set_grad_enabled set_grad_enabled is_tensor is_inference "
-        "is_autocast_enabled __repr__ __format__ __hash__ has_names register_hook "
-        "is_grad_enabled get_default_dtype _is_view is_pinned storage_offset finfo iinfo "
-        "promote_types result_type".split(),
+        _PLAIN.split(),
         _directly,
     ),
 }
@@ -271,17 +292,17 @@ def _from_data(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:  # noq
 
 
 _FACTORIES: dict[str, Handler] = {
-    **dict.fromkeys("zeros ones empty full rand randn randint".split(), _new(0)),
-    **dict.fromkeys("new_zeros new_ones new_empty new_full".split(), _new(1)),
+    **dict.fromkeys(_SIZED.split(), _new(0)),
+    **dict.fromkeys(_LATER.split(), _new(1)),
     **dict.fromkeys(
-        "zeros_like ones_like empty_like full_like rand_like randn_like randint_like".split(),
+        _LIKES.split(),
         _like,
     ),
     "arange": _arange,
     "linspace": _linspace,
     "eye": _eye,
     "meshgrid": _meshgrid,
-    **dict.fromkeys("tensor as_tensor new_tensor from_numpy asarray".split(), _from_data),
+    **dict.fromkeys(_DATA.split(), _from_data),
 }
 
 

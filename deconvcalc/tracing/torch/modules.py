@@ -33,6 +33,12 @@ def as_traced(model: Any, tracer: Tracer) -> Iterator[None]:
     modules = dict(model.named_modules()) if isinstance(model, nn.Module) else {}
     kept = [_kept(one) for one in modules.values()]
     handles = []
+    for path, one in modules.items():
+        if isinstance(one, torch.jit.ScriptModule):
+            raise TraceError(
+                f"{path or 'the model'} is TorchScript, which cannot be followed",
+                hint="Trace the plain module that it was made of.",
+            )
     try:
         _swap(modules)
         for one in modules.values():
@@ -149,26 +155,18 @@ def counted(model: Any, tracer: Tracer) -> list[str]:
         return []
     for name, parameter in model.named_parameters():
         path = name.rpartition(".")[0]
-        node = _owner(tracer, path)
-        if node is None:
+        used = path in tracer.modules or name in tracer.used
+        owner = _owner(tracer, path) if used else None
+        if owner is None:
             unused[path] = unused.get(path, 0) + parameter.numel()
         else:
-            node.parameters = (node.parameters or 0) + parameter.numel()
+            owner.parameters = (owner.parameters or 0) + parameter.numel()
     return [f"{path or 'the model'} ({count:,})" for path, count in unused.items()]
 
 
 def _owner(tracer: Tracer, path: str) -> Any:
     """The first node of a module, or of the nearest one around it that has some."""
-    called = path in tracer.modules or not path
-    while True:
-        if path in tracer.owners:
-            if called or path in tracer.modules:
-                return tracer.owners[path]
-        if not path:
-            return (
-                next((node for node in tracer.model.nodes if node.sources), None)
-                if called
-                else None
-            )
+    while path not in tracer.owners and path:
         path = path.rpartition(".")[0]
-        called = called or path in tracer.modules
+    others = (node for node in tracer.model.nodes if node.sources)
+    return tracer.owners.get(path) or next(others, None)

@@ -9,16 +9,15 @@ from deconvcalc.model.conditions import Condition
 from deconvcalc.model.extents import Extent, Joint, extent
 from deconvcalc.model.operations import simpler
 from deconvcalc.sets import accepted
-from deconvcalc.tracing.torch.sizes import Size, size_of, symbolic
+from deconvcalc.tracing.torch.arguments import Dim, symbolic
+from deconvcalc.tracing.torch.sizes import Size, size_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from deconvcalc.tracing.torch.sizes import Guards
+    from deconvcalc.tracing.torch.guards import Guards
 
 __all__ = ["always", "broadcast", "product", "reshaped", "sliced"]
-
-Dim = int | Extent
 
 
 def product(dims: Iterable[Dim]) -> Dim:

@@ -7,48 +7,20 @@ the plain number (`range(h)`, a dict's key) pins the size: that too is a guard.
 
 from __future__ import annotations
 
-from fractions import Fraction
 from math import gcd
 from typing import TYPE_CHECKING, Any
 
 import torch
 
-from deconvcalc.model.conditions import Condition
 from deconvcalc.model.extents import Extent, Fixed, extent
+from deconvcalc.tracing.torch.guards import fraction
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable
 
-__all__ = ["Guards", "Ratio", "Size", "Sizes", "plain", "size_of", "symbolic"]
+    from deconvcalc.tracing.torch.guards import Guards
 
-MOST_DENOMINATOR = 2**20
-"""A float factor with such a denominator at most is multiplied exactly: 0.5, 1.25."""
-
-
-class Guards:
-    """What the code of one way asked about sizes.
-
-    Attributes:
-        told: whether a size was turned into text.
-    """
-
-    def __init__(self) -> None:
-        self._noted: dict[Any, Condition] = {}
-        self.told = False
-        self.silent = 0
-
-    def note(self, left: Any, relation: str, right: Any, rule: str) -> None:
-        """Note a relation that holds for the traced input."""
-        if self.silent:
-            return
-        one = Condition(left, relation, right, rule)
-        if one.variables:
-            self._noted.setdefault(one.question, one)
-
-    @property
-    def conditions(self) -> tuple[Condition, ...]:
-        """All that was noted, in order."""
-        return tuple(self._noted.values())
+__all__ = ["Ratio", "Size", "size_of"]
 
 
 class Size(torch.SymInt):  # type: ignore[misc]  # torch is not read by the type checker
@@ -62,8 +34,8 @@ class Size(torch.SymInt):  # type: ignore[misc]  # torch is not read by the type
         self.guards, self.terms, self.more, self.value = guards, terms, more, value
         self._extent: Extent | None = None
 
-    @property
-    def __class__(self) -> type:  # the type that code asks for
+    @property  # type: ignore[misc]  # what isinstance asks for
+    def __class__(self) -> type:
         return int
 
     @property
@@ -89,7 +61,7 @@ class Size(torch.SymInt):  # type: ignore[misc]  # torch is not read by the type
             more += factor * other.more
         else:
             more += factor * int(other)
-        return _made(self.guards, terms, more, self.value + factor * plain(other))
+        return _made(self.guards, terms, more, self.value + factor * _value(other))
 
     def _times(self, factor: int) -> Any:
         terms = {term: count * factor for term, count in self.terms.items()}
@@ -133,13 +105,25 @@ class Size(torch.SymInt):  # type: ignore[misc]  # torch is not read by the type
             return NotImplemented
         if not self._divides_by(other):
             return int(self) // int(other)
-        made = self.extent // (other.extent if type(other) is Size else int(other))
-        if type(other) is not Size and not self.more % other:
-            counts = self.terms.values()
-            if not any(count % other for count in counts):
-                terms = {term: count // other for term, count in self.terms.items()}
-                return _made(self.guards, terms, self.more // other, self.value // other)
-        return _atom(self.guards, made, self.value // plain(other))
+        if type(other) is Size:
+            return _atom(self.guards, self.extent // other.extent, self.value // other.value)
+        return self._parted(int(other))
+
+    def _parted(self, divisor: int) -> Any:
+        """The floor of a quotient: what the divisor divides stands outside of it."""
+        outside = {term: count for term, count in self.terms.items() if count % divisor == 0}
+        inside = {term: count for term, count in self.terms.items() if term not in outside}
+        terms = {term: count // divisor for term, count in outside.items()}
+        if not inside:
+            return _made(self.guards, terms, self.more // divisor, self.value // divisor)
+        more, rest = divmod(self.more, divisor)
+        sign = 1
+        if all(count < 0 for count in inside.values()):  # minus the ceiling of what is positive
+            sign, rest = -1, divisor - 1 - rest
+            inside = {term: -count for term, count in inside.items()}
+        part = _summed(inside, rest) // divisor
+        terms[part] = terms.get(part, 0) + sign
+        return _made(self.guards, terms, more, self.value // divisor)
 
     def _divides_by(self, other: Any) -> bool:
         """Whether a division by it is one of maps: by at least 1."""
@@ -229,7 +213,7 @@ class Size(torch.SymInt):  # type: ignore[misc]  # torch is not read by the type
             return getattr(Ratio.over(self, 1), _METHODS[relation])(other)
         if not _whole(other):
             return NotImplemented
-        found = holds(self.value, plain(other))
+        found = holds(self.value, _value(other))
         apart = self - other
         if type(apart) is Size:
             told = relation if found else _OPPOSITE[relation]
@@ -307,9 +291,6 @@ class Size(torch.SymInt):  # type: ignore[misc]  # torch is not read by the type
     def __copy__(self) -> Any:
         return self
 
-    def __deepcopy__(self, memo: Any) -> Any:
-        return self
-
 
 class Ratio(torch.SymFloat):  # type: ignore[misc]  # torch is not read by the type checker
     """A size over a whole number, as `h / 2` gives it: floors and ceilings of it are exact."""
@@ -322,7 +303,7 @@ class Ratio(torch.SymFloat):  # type: ignore[misc]  # torch is not read by the t
         """A quotient: a float where nothing depends on the inputs."""
         return cls(over, under) if type(over) is Size else over / under
 
-    @property
+    @property  # type: ignore[misc]  # what isinstance asks for
     def __class__(self) -> type:
         return float
 
@@ -332,7 +313,7 @@ class Ratio(torch.SymFloat):  # type: ignore[misc]  # torch is not read by the t
         if type(other) is Ratio:
             over = self.over_ * other.under + other.over_ * (factor * self.under)
             return Ratio.over(over, self.under * other.under)
-        part = _fraction(other)
+        part = fraction(other)
         if part is None:
             return float(self) + factor * other if _real(other) else NotImplemented
         over = self.over_ * part.denominator + factor * part.numerator * self.under
@@ -358,7 +339,7 @@ class Ratio(torch.SymFloat):  # type: ignore[misc]  # torch is not read by the t
     def __mul__(self, other: Any) -> Any:
         if type(other) in (Size, Ratio):
             return float(self) * float(other)
-        part = _fraction(other)
+        part = fraction(other)
         if part is None:
             return float(self) * other if _real(other) else NotImplemented
         under = self.under * part.denominator
@@ -370,7 +351,7 @@ class Ratio(torch.SymFloat):  # type: ignore[misc]  # torch is not read by the t
     def __truediv__(self, other: Any) -> Any:
         if type(other) in (Size, Ratio):
             return float(self) / float(other)
-        part = _fraction(other)
+        part = fraction(other)
         if part is None or part <= 0:
             return float(self) / other if _real(other) or _whole(other) else NotImplemented
         return Ratio.over(self.over_ * part.denominator, self.under * part.numerator)
@@ -412,7 +393,7 @@ class Ratio(torch.SymFloat):  # type: ignore[misc]  # torch is not read by the t
             return getattr(self.over_, name)(other * self.under)
         if not (_real(other) or _whole(other)):
             return NotImplemented
-        part = _fraction(other)
+        part = fraction(other)
         if part is None:
             return getattr(float(self), name)(other)
         return getattr(self.over_ * part.denominator, name)(part.numerator * self.under)
@@ -469,43 +450,8 @@ _METHODS = {"==": "__eq__", "!=": "__ne__", ">=": "__ge__", "<": "__lt__"}
 _OPPOSITE = {"==": "!=", "!=": "==", ">=": "<", "<": ">="}
 
 
-class Sizes(tuple[Any, ...]):
-    """The sizes of a tensor, in the place of `torch.Size`."""
-
-    __slots__ = ()
-
-    def __getitem__(self, index: Any) -> Any:
-        found = super().__getitem__(index)
-        return Sizes(found) if isinstance(index, slice) else found
-
-    def __add__(self, other: Any) -> Any:
-        return Sizes((*self, *other))
-
-    def __radd__(self, other: Any) -> Any:
-        return Sizes((*other, *self)) if isinstance(other, tuple) else NotImplemented
-
-    def __hash__(self) -> int:
-        return hash(tuple(self))
-
-    def numel(self) -> Any:
-        """How many elements."""
-        total: Any = 1
-        for one in self:
-            total = one * total
-        return total
-
-    def __repr__(self) -> str:
-        return f"torch.Size([{', '.join(map(str, self))}])"
-
-    __str__ = __repr__
-
-
-def _fraction(value: Any) -> Fraction | None:
-    """A plain number as an exact fraction; None where floats would round a product by it."""
-    if type(value) not in (int, float) or value != value or value in (float("inf"), -float("inf")):
-        return None
-    part = Fraction(value)
-    return part if part.denominator <= MOST_DENOMINATOR else None
+def _value(value: Any) -> int:
+    return value.value if type(value) is Size else int(value)
 
 
 def _whole(value: Any) -> bool:
@@ -550,42 +496,3 @@ def size_of(guards: Guards, dim: Any, value: int) -> Any:
         return dim
     constant = dim.constant
     return Size(guards, {dim: 1}, 0, value) if constant is None else constant
-
-
-def plain(value: Any) -> Any:
-    """Sizes as their numbers at the traced input, also inside tuples, lists, dicts and slices.
-
-    The reading is no guard: who calls this answers for every input.
-    """
-    kind = type(value)
-    if kind is Size:
-        return value.value
-    if kind is Ratio:
-        return value.over_.value / value.under
-    if kind in (tuple, list, Sizes):
-        return (list if kind is list else tuple)([plain(one) for one in value])
-    if kind is dict:
-        return {key: plain(one) for key, one in value.items()}
-    if kind is slice:
-        return slice(plain(value.start), plain(value.stop), plain(value.step))
-    return value
-
-
-def symbolic(value: Any) -> Any:
-    """An int, or the function of the inputs that a `Size` is."""
-    return value.extent if type(value) is Size else int(value)
-
-
-def has_size(values: Iterable[Any]) -> bool:
-    """Whether there is a `Size` among arguments, at any depth."""
-    for one in values:
-        kind = type(one)
-        if kind in (Size, Ratio):
-            return True
-        if kind in (tuple, list, Sizes) and has_size(one):
-            return True
-        if kind is dict and has_size(one.values()):
-            return True
-        if kind is slice and has_size((one.start, one.stop, one.step)):
-            return True
-    return False

@@ -7,33 +7,37 @@ attribute. All tensors are meta tensors: they have shapes and no memory.
 from __future__ import annotations
 
 import sys
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 
 from deconvcalc.errors import DeconvcalcError, SizeError
-from deconvcalc.model.extents import Extent
 from deconvcalc.model.graph import Model
 from deconvcalc.model.operations import Given, Shape
 from deconvcalc.model.run import Fault, Run
-from deconvcalc.tracing.torch.sizes import Guards, plain, size_of
+from deconvcalc.tracing.torch.arguments import Dim, dim_of, plain
+from deconvcalc.tracing.torch.guards import Guards
+from deconvcalc.tracing.torch.sizes import size_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from deconvcalc.layers import Layer
     from deconvcalc.model.conditions import Condition
+    from deconvcalc.model.extents import Extent
     from deconvcalc.model.graph import Node
     from deconvcalc.model.operations import Operation
     from deconvcalc.tracing.path import InputSpec
 
-__all__ = ["Known", "TraceError", "Tracer", "laid_out", "tensors_in"]
-
-Dim = int | Extent
+__all__ = ["Call", "Known", "TraceError", "Tracer", "laid_out", "tensors_in"]
 
 TORCH = str(Path(torch.__file__).parent)
 HERE = str(Path(__file__).parents[2])
+MOST_ELEMENTS = 2**20
+"""A result of so many elements at most is asked for on a CPU, to hear why it cannot be."""
+
 REFUSALS = (RuntimeError, ValueError, IndexError, TypeError, AssertionError)
 """What torch's functions raise about shapes that they do not take."""
 
@@ -254,28 +258,10 @@ class Tracer:
         try:
             result = go()
         except REFUSALS as error:
-            if not faults:
-                faults = self.run.repeated[before[1] :]
-            if not faults:
-                raise self.refuse(
-                    f"{name}: torch says {_first_line(error)!r}, which no rule here explains",
-                    "Please report it with the model.",
-                ) from error
-            for fault in faults:
-                said = (again(fault) if again else None) or _first_line(error)
-                self._tell(fault, said)
-            result = torch.empty(expected, device="meta", dtype=_dtype(tensors))
+            faults = faults or self.run.repeated[before[1] :]
+            result = self._repaired(faults, error, go, again, expected, tensors)
         else:
-            first = result[0] if isinstance(result, (tuple, list)) else result
-            if tuple(first.shape) != expected and not self.run.faults:
-                raise self.refuse(
-                    f"{name}: torch gives {tuple(first.shape)}, and {operation!r} {expected}",
-                    "Please report it with the model.",
-                )
-            if faults or tuple(first.shape) != expected:
-                for fault in faults:
-                    self._tell(fault, None)
-                result = torch.empty(expected, device="meta", dtype=first.dtype)
+            result = self._agreed(node, faults, result, expected)
         if isinstance(result, (tuple, list)):
             for one in result:
                 mark(one, Known(node, dims, True))
@@ -283,6 +269,46 @@ class Tracer:
         if any(result is one for one in tensors) and not in_place:
             result = result.detach()
         return mark(result, Known(node, dims, True))
+
+    def _repaired(
+        self,
+        faults: Sequence[Fault],
+        error: BaseException,
+        go: Callable[[], Any],
+        again: Callable[[Fault], str | None] | None,
+        expected: tuple[int, ...],
+        tensors: Sequence[Any],
+    ) -> Any:
+        """What stands for a result that torch refuses to give, so that the trace goes on."""
+        if not faults:
+            name = getattr(getattr(go, "func", go), "__name__", "a function")
+            raise self.refuse(
+                f"{name}: torch says {_first_line(error)!r}, which no rule here explains",
+                "Please report it with the model.",
+            ) from error
+        for fault in faults:
+            self._tell(fault, self._words(fault, go, again, expected) or _first_line(error))
+        dtype = tensors[0].dtype if tensors else torch.float32
+        made = torch.empty(expected, device="meta", dtype=dtype)
+        if isinstance(go, Call) and go.func.__name__.endswith("_with_indices"):
+            return made, torch.empty(expected, device="meta", dtype=torch.int64)
+        return made
+
+    def _agreed(
+        self, node: Node, faults: Sequence[Fault], result: Any, expected: tuple[int, ...]
+    ) -> Any:
+        """A result of torch, whose shape has to be what the model says."""
+        first = result[0] if isinstance(result, (tuple, list)) else result
+        if tuple(first.shape) == expected and not faults:
+            return result
+        if not self.run.faults:
+            raise self.refuse(
+                f"{node.name}: torch gives {tuple(first.shape)}, and {node.operation!r} {expected}",
+                "Please report it with the model.",
+            )
+        for fault in faults:  # meta tensors do not keep every rule
+            self._tell(fault, None)
+        return torch.empty(expected, device="meta", dtype=first.dtype)
 
     def given(
         self,
@@ -311,6 +337,20 @@ class Tracer:
         operation = Given(label, shape.channels, shape.extents, made, layer)
         return self.emit(operation, tensors, go, name, dims=dims, again=again, in_place=in_place)
 
+    def _words(
+        self,
+        fault: Fault,
+        go: Callable[[], Any],
+        again: Callable[[Fault], str | None] | None,
+        expected: tuple[int, ...],
+    ) -> str | None:
+        """What torch says of a fault on a CPU."""
+        if again is not None:
+            return again(fault)
+        if isinstance(go, Call) and prod(expected) <= MOST_ELEMENTS:
+            return go.words()
+        return None
+
     def _numbers(self, node: Node, dims: tuple[Dim, ...]) -> tuple[int, ...]:
         """The dimensions at the traced input, as the run has them."""
         numbers = list(self.run.shapes[node.index].numbers or ())
@@ -325,17 +365,50 @@ class Tracer:
             return 1
 
     def _tell(self, fault: Fault, said: str | None) -> None:
-        self.said.append(
-            Fault(
-                fault.node, fault.kind, fault.axis, fault.message, fault.branches, fault.where, said
-            )
-        )
+        self.said.append(fault.with_words(said))
 
     def same(self, tensor: Any, result: Any) -> Any:
         """A result that is its input under another name: no node."""
         if result is tensor:
             return tensor
         return mark(result, self.known(tensor))
+
+
+class Call:
+    """A call of torch that is still to be made, on meta tensors."""
+
+    __slots__ = ("args", "func", "kwargs", "tracer")
+
+    def __init__(self, tracer: Tracer, func: Any, args: Any, kwargs: Any) -> None:
+        self.tracer, self.func, self.args, self.kwargs = tracer, func, args, dict(kwargs)
+
+    def __call__(self) -> Any:
+        """Make it."""
+        return self.func(*self.tracer.real(self.args), **self.tracer.real(self.kwargs))
+
+    def words(self, keep: Callable[[Any], Sequence[int] | None] | None = None) -> str | None:
+        """What torch says of it on a CPU, whose words differ; None where it says nothing.
+
+        Args:
+            keep: the sizes that a tensor has instead of its own.
+        """
+
+        def real(value: Any) -> Any:
+            if isinstance(value, torch.Tensor):
+                sizes = value.shape if keep is None else keep(value) or value.shape
+                # One element, repeated without memory.
+                return torch.zeros(1, dtype=value.dtype).expand(tuple(sizes))
+            if type(value) in (tuple, list):
+                return type(value)([real(one) for one in value])
+            return value
+
+        args = real(self.tracer.real(self.args))
+        kwargs = {name: real(one) for name, one in self.tracer.real(self.kwargs).items()}
+        try:
+            self.func(*args, **kwargs)
+        except REFUSALS as error:
+            return _first_line(error)
+        return None
 
 
 def mark(tensor: Any, known: Known) -> Any:
@@ -348,12 +421,6 @@ def flat(shape: Shape) -> tuple[Dim, ...]:
     """The channels, where there are some, and the sizes, as dimensions."""
     lead = () if shape.channels is None else (shape.channels,)
     return lead + tuple([dim_of(one) for one in shape.extents])
-
-
-def dim_of(one: Extent) -> Dim:
-    """A size as a dimension: an int where it depends on nothing."""
-    value = getattr(one, "value", None)
-    return one if value is None else int(value)
 
 
 def laid_out(dims: tuple[Dim, ...]) -> Shape:
@@ -384,10 +451,6 @@ def tensors_in(values: Any) -> list[Any]:
 
 def _first_line(error: BaseException) -> str:
     return (str(error).strip().splitlines() or [type(error).__name__])[0]
-
-
-def _dtype(tensors: Sequence[Any]) -> Any:
-    return tensors[0].dtype if tensors else torch.float32
 
 
 def entry(call: Callable[[], Any]) -> Any:

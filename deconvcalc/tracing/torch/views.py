@@ -1,4 +1,4 @@
-"""Functions of torch that rearrange: reshape, permute, slice, split, repeat, reduce."""
+"""Functions of torch that rearrange: reshape, permute, slice, copy."""
 
 from __future__ import annotations
 
@@ -6,52 +6,39 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from deconvcalc.layers import Flatten, GlobalPool, Slice
+from deconvcalc.layers import Flatten, Slice
 from deconvcalc.model.conditions import Condition
 from deconvcalc.model.extents import extent
 from deconvcalc.model.operations import Unflatten
+from deconvcalc.tracing.torch.arguments import bound, plain, same_dims, several, symbolic
 from deconvcalc.tracing.torch.shapes import product, reshaped, sliced
-from deconvcalc.tracing.torch.sizes import Size, plain, symbolic
-from deconvcalc.tracing.torch.tracer import flat
-from deconvcalc.tracing.torch.windows import bound, same_dims
+from deconvcalc.tracing.torch.sizes import Size
+from deconvcalc.tracing.torch.tracer import Call, flat
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
 
-    from deconvcalc.model.extents import Extent
+    from deconvcalc.tracing.torch.arguments import Dim
     from deconvcalc.tracing.torch.tracer import Tracer
 
-    Dim = int | Extent
-
 __all__ = ["HANDLERS"]
-
-
-def _go(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Callable[[], Any]:
-    return lambda: func(*tracer.real(args), **tracer.real(dict(kwargs)))
-
-
-def _several(values: tuple[Any, ...]) -> tuple[Any, ...]:
-    """Arguments that may stand apart or in one sequence."""
-    if len(values) == 1 and isinstance(values[0], (tuple, list)):
-        return tuple(values[0])
-    return values
 
 
 # Reshaping.
 
 
 def view(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
-    tensor, wanted = args[0], _several(args[1:])
+    tensor, wanted = args[0], several(args[1:])
     if not wanted:
-        wanted = _several((kwargs.get("shape", kwargs.get("size", ())),))
+        wanted = several((kwargs.get("shape", kwargs.get("size", ())),))
     if any(isinstance(one, torch.dtype) for one in wanted) or "dtype" in kwargs:
         raise tracer.refuse("view as another type is not followed", "Use .to(dtype).")
-    return _reshape(tracer, tensor, wanted, _go(tracer, func, args, kwargs), func.__name__)
+    return _reshape(tracer, tensor, wanted, Call(tracer, func, args, kwargs), func.__name__)
 
 
 def view_as(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
     wanted = tuple(tracer.sizes(args[1]))
-    return _reshape(tracer, args[0], wanted, _go(tracer, func, args, kwargs), func.__name__)
+    return _reshape(tracer, args[0], wanted, Call(tracer, func, args, kwargs), func.__name__)
 
 
 def _reshape(tracer: Tracer, tensor: Any, wanted: Sequence[Any], go: Any, name: str) -> Any:
@@ -61,9 +48,9 @@ def _reshape(tracer: Tracer, tensor: Any, wanted: Sequence[Any], go: Any, name: 
         return tracer.same(tensor, go())
     node = tracer.source(tensor)
     standard = same_dims(flat(node.shape), known.dims[1:]) and dims[0] == known.dims[0]
-    if standard and len(dims) == 2 and not conditions and node.shape.extents:
-        if node.shape.channels is not None and product(known.dims[1:]) == dims[1]:
-            return tracer.emit(Flatten(), [tensor], go, name, lead=known.dims[:1])
+    flattens = standard and len(dims) == 2 and not conditions and bool(node.shape.extents)
+    if flattens and node.shape.channels is not None and product(known.dims[1:]) == dims[1]:
+        return tracer.emit(Flatten(), [tensor], go, name, lead=known.dims[:1])
     fixed = all(isinstance(one, int) for one in dims)
     if standard and fixed and len(dims) > 2 and len(known.dims) == 2:
         numbers = [int(plain(one)) for one in dims]
@@ -76,14 +63,14 @@ def flatten(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
     given = bound("input start_dim end_dim", args, kwargs, start_dim=0, end_dim=-1)
     dims = tracer.known(given["input"]).dims
     if not dims:
-        return tracer.same(given["input"], _go(tracer, func, args, kwargs)())
+        return tracer.same(given["input"], Call(tracer, func, args, kwargs)())
     start, end = given["start_dim"] % len(dims), given["end_dim"] % len(dims)
     sizes = tracer.sizes(given["input"])
     whole: Any = 1
     for one in sizes[start : end + 1]:
-        whole = one * whole
+        whole = whole * one
     wanted = (*sizes[:start], whole, *sizes[end + 1 :])
-    return _reshape(tracer, given["input"], wanted, _go(tracer, func, args, kwargs), "flatten")
+    return _reshape(tracer, given["input"], wanted, Call(tracer, func, args, kwargs), "flatten")
 
 
 def unflatten(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
@@ -95,7 +82,7 @@ def unflatten(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
     )
     dims = tracer.known(given["input"]).dims
     made = (*dims[:dim], *parts, *dims[dim + 1 :])
-    go = _go(tracer, func, args, kwargs)
+    go = Call(tracer, func, args, kwargs)
     if dim == 1 and len(dims) == 2 and all(isinstance(one, int) for one in parts):
         return _reshape(tracer, given["input"], made, go, "unflatten")
     return tracer.given("Unflatten", made, [given["input"]], go, "unflatten", conditions)
@@ -115,10 +102,10 @@ def _moved(tracer: Tracer, tensor: Any, order: Sequence[int], go: Any, name: str
 
 def permute(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
     tensor = args[0]
-    order = _several(args[1:]) or tuple(kwargs["dims"])
+    order = several(args[1:]) or tuple(kwargs["dims"])
     rank = tensor.dim()
     places = [one % rank for one in order]
-    return _moved(tracer, tensor, places, _go(tracer, func, args, kwargs), "permute")
+    return _moved(tracer, tensor, places, Call(tracer, func, args, kwargs), "permute")
 
 
 def transpose(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
@@ -127,12 +114,12 @@ def transpose(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
     order = list(range(rank))
     one, other = given["dim0"] % rank, given["dim1"] % rank
     order[one], order[other] = order[other], order[one]
-    return _moved(tracer, given["input"], order, _go(tracer, func, args, kwargs), "transpose")
+    return _moved(tracer, given["input"], order, Call(tracer, func, args, kwargs), "transpose")
 
 
 def reverse(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
     order = list(range(args[0].dim()))[::-1]
-    return _moved(tracer, args[0], order, _go(tracer, func, args, kwargs), "transpose")
+    return _moved(tracer, args[0], order, Call(tracer, func, args, kwargs), "transpose")
 
 
 def movedim(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
@@ -146,7 +133,7 @@ def movedim(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
     order = [one for one in range(rank) if one not in sources]
     for target, one in sorted(zip(targets, sources, strict=True)):
         order.insert(target, one)
-    return _moved(tracer, tensor, order, _go(tracer, func, args, kwargs), "movedim")
+    return _moved(tracer, tensor, order, Call(tracer, func, args, kwargs), "movedim")
 
 
 def squeeze(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
@@ -159,8 +146,8 @@ def squeeze(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
     gone = {one % rank for one in asked if sizes[one] == 1}  # a guard, where it depends
     made = tuple([one for place, one in enumerate(dims) if place not in gone])
     if not gone:
-        return tracer.same(tensor, _go(tracer, func, args, kwargs)())
-    go = _go(tracer, func, args, kwargs)
+        return tracer.same(tensor, Call(tracer, func, args, kwargs)())
+    go = Call(tracer, func, args, kwargs)
     return tracer.given("Squeeze", made, [tensor], go, func.__name__)
 
 
@@ -168,7 +155,7 @@ def unsqueeze(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
     given = bound("input dim", args, kwargs)
     dims = list(tracer.known(given["input"]).dims)
     dims.insert(given["dim"] % (len(dims) + 1), 1)
-    go = _go(tracer, func, args, kwargs)
+    go = Call(tracer, func, args, kwargs)
     return tracer.given("Unsqueeze", tuple(dims), [given["input"]], go, func.__name__)
 
 
@@ -181,10 +168,58 @@ def getitem(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
     if any(isinstance(one, (torch.Tensor, list)) for one in items):
         return _picked(tracer, func, args, items)
     known = tracer.known(tensor)
+    made, cuts = _indexed(tracer, tensor, items)
+    go = Call(tracer, func, args, kwargs)
+    layer = None if cuts is None else _slice(cuts)
+    if layer is not None:
+        node = tracer.source(tensor)
+        alike = same_dims(flat(node.shape), known.dims[1:])
+        alike = alike and same_dims(made[:2], known.dims[:2])
+        if alike and node.shape.channels is not None and layer.axes == len(node.shape.extents):
+            return tracer.emit(layer, [tensor], go, "slice", lead=known.dims[:1])
+    if cuts is not None and same_dims(made, known.dims):
+        return tracer.same(tensor, go())
+    return tracer.given("Slice", made, [tensor], go, "slice")
+
+
+def setitem(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> None:
+    """Writes a tensor into a part of another, which keeps its sizes."""
+    target, index, value = args
+    items = list(index) if isinstance(index, tuple) else [index]
+    known = tracer.known(target)
+    sources = [one for one in (target, value) if isinstance(one, torch.Tensor)]
+    conditions: list[Condition] = []
+    if isinstance(value, torch.Tensor) and value.dim():
+        if any(isinstance(one, (torch.Tensor, list)) for one in items):
+            raise tracer.refuse(
+                "a tensor is written to places that another tensor picks", "Write to slices."
+            )
+        part, _ = _indexed(tracer, target, items)
+        rule = "what is written has the size of its place, or size 1"
+        conditions = [
+            Condition(its, "==", place, rule)
+            for place, its in zip(part[::-1], tracer.known(value).dims[::-1], strict=False)
+            if its != 1 and not same_dims((its,), (place,))
+        ]
+
+    def go() -> Any:
+        Call(tracer, func, args, kwargs)()
+        return target
+
+    tracer.given("Write", known.dims, sources, go, "write", conditions, in_place=True)
+
+
+def _indexed(
+    tracer: Tracer, tensor: Any, items: list[Any]
+) -> tuple[tuple[Dim, ...], list[slice | None] | None]:
+    """The dimensions that an index leaves, and the slices, where it has nothing else."""
+    known = tracer.known(tensor)
     used = sum(one is not None and one is not Ellipsis for one in items)
     if Ellipsis not in [one for one in items if one is None or one is Ellipsis]:
         items.append(Ellipsis)
-    place, made, cuts, plainly = 0, [], [], True
+    place, plainly = 0, True
+    made: list[Dim] = []
+    cuts: list[slice | None] = []
     for one in items:
         if one is None:
             made.append(1)
@@ -203,16 +238,7 @@ def getitem(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
             _reaches(tracer, tensor, place, one)
             plainly = False
             place += 1
-    go = _go(tracer, func, args, kwargs)
-    layer = _slice(cuts) if plainly else None
-    node = tracer.source(tensor) if layer is not None else None
-    if node is not None and node.shape.channels is not None:
-        if same_dims(flat(node.shape), known.dims[1:]) and same_dims(made[:2], known.dims[:2]):
-            if layer.axes == len(node.shape.extents):
-                return tracer.emit(layer, [tensor], go, "slice", lead=known.dims[:1])
-    if plainly and same_dims(made, known.dims):
-        return tracer.same(tensor, go())
-    return tracer.given("Slice", tuple(made), [tensor], go, "slice")
+    return tuple(made), cuts if plainly else None
 
 
 def _slice(cuts: Sequence[slice | None]) -> Any:
@@ -262,7 +288,7 @@ def _picked(tracer: Tracer, func: Any, args: Any, items: list[Any]) -> Any:
     made = (*dims[:before], *shape, *dims[before + 1 :])
     sources = [one for one in (tensor, pick) if isinstance(one, torch.Tensor)]
     sources = [one for one in sources if tracer.known(one).traced]
-    return tracer.given("Pick", made, sources, _go(tracer, func, args, {}), "getitem")
+    return tracer.given("Pick", made, sources, Call(tracer, func, args, {}), "getitem")
 
 
 def narrow(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
@@ -277,7 +303,7 @@ def narrow(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
         Condition(dims[dim], ">=", end, rule),
     ]
     dims[dim] = symbolic(length)
-    go = _go(tracer, func, args, kwargs)
+    go = Call(tracer, func, args, kwargs)
     return tracer.given("Narrow", tuple(dims), [tensor], go, "narrow", asked)
 
 
@@ -287,7 +313,7 @@ def select(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
     place = given["dim"] % len(dims)
     _reaches(tracer, given["input"], place, given["index"])
     del dims[place]
-    go = _go(tracer, func, args, kwargs)
+    go = Call(tracer, func, args, kwargs)
     return tracer.given("Select", tuple(dims), [given["input"]], go, "select")
 
 
@@ -295,233 +321,8 @@ def index_select(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
     given = bound("input dim index", args, kwargs)
     dims = list(tracer.known(given["input"]).dims)
     dims[given["dim"] % len(dims)] = tracer.known(given["index"]).dims[0]
-    go = _go(tracer, func, args, kwargs)
+    go = Call(tracer, func, args, kwargs)
     return tracer.given("IndexSelect", tuple(dims), [given["input"]], go, "index_select")
-
-
-def unbind(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
-    given = bound("input dim", args, kwargs, dim=0)
-    tensor = given["input"]
-    dims = list(tracer.known(tensor).dims)
-    dim = given["dim"] % len(dims)
-    int(tracer.sizes(tensor)[dim])  # pinned, where it depends: so many tensors come out
-    del dims[dim]
-    parts = _go(tracer, func, args, kwargs)()
-    return _parts(tracer, tensor, parts, [tuple(dims)] * len(parts), "unbind")
-
-
-def chunk(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
-    given = bound("input chunks dim", args, kwargs, dim=0)
-    tensor, dim = given["input"], given["dim"]
-    size = tracer.sizes(tensor)[dim]
-    each = -(-size // given["chunks"])
-    return _cut(tracer, tensor, dim, each, _go(tracer, func, args, kwargs), "chunk")
-
-
-def split(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
-    sizes = kwargs.get("split_size_or_sections", kwargs.get("split_size", None))
-    given = bound("tensor sizes dim", args, kwargs, dim=0)
-    tensor, dim = given["tensor"], given["dim"]
-    sizes = given.get("sizes", sizes)
-    go = _go(tracer, func, args, kwargs)
-    if not isinstance(sizes, (tuple, list)):
-        return _cut(tracer, tensor, dim, sizes, go, "split")
-    total: Any = 0
-    for one in sizes:
-        total = one + total
-    rule = "the parts of a split are as long as the whole"
-    held = Condition(tracer.known(tensor).dims[dim], "==", symbolic(total), rule)
-    dims = list(tracer.known(tensor).dims)
-    shapes = []
-    for one in sizes:
-        dims[dim] = symbolic(one)
-        shapes.append(tuple(dims))
-    try:
-        parts = go()
-    except RuntimeError:  # the condition says it, at the first part
-        parts = None
-    return _parts(tracer, tensor, parts, shapes, "split", [held], go)
-
-
-def _cut(tracer: Tracer, tensor: Any, dim: int, each: Any, go: Any, name: str) -> Any:
-    """Parts of one length, the last of what is left; how many is a guard, where it depends."""
-    dims = list(tracer.known(tensor).dims)
-    size = tracer.sizes(tensor)[dim]
-    parts = go()
-    count = len(parts)
-    if type(size) is Size or type(each) is Size:
-        bool(each * (count - 1) < size)
-        bool(size <= each * count)
-    shapes = []
-    for place in range(count):
-        length = each if place < count - 1 else size - each * (count - 1)
-        dims[dim] = symbolic(length)
-        shapes.append(tuple(dims))
-    return _parts(tracer, tensor, parts, shapes, name)
-
-
-def _parts(
-    tracer: Tracer,
-    tensor: Any,
-    parts: Any,
-    shapes: Sequence[tuple[Dim, ...]],
-    name: str,
-    conditions: Sequence[Condition] = (),
-    go: Any = None,
-) -> tuple[Any, ...]:
-    """A node for each of several results."""
-    made = []
-    for place, dims in enumerate(shapes):
-        work = go if parts is None else (lambda one=parts[place]: one)
-        asked = conditions if place == 0 else ()
-        made.append(tracer.given(name.capitalize(), dims, [tensor], work, name, asked))
-    return tuple(made)
-
-
-# Repetition.
-
-
-def expand(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
-    wanted = _several(args[1:]) or tuple(kwargs["size"])
-    return _expanded(tracer, args[0], wanted, _go(tracer, func, args, kwargs))
-
-
-def expand_as(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
-    wanted = tuple(tracer.sizes(args[1]))
-    return _expanded(tracer, args[0], wanted, _go(tracer, func, args, kwargs))
-
-
-def _expanded(tracer: Tracer, tensor: Any, wanted: Sequence[Any], go: Any) -> Any:
-    dims = tracer.known(tensor).dims
-    more = len(wanted) - len(dims)
-    made: list[Dim] = []
-    asked = []
-    for place, one in enumerate(wanted):
-        size = symbolic(one)
-        old = dims[place - more] if place >= more else 1
-        if isinstance(size, int) and size == -1:
-            made.append(old)
-            continue
-        made.append(size)
-        if not (isinstance(old, int) and old == 1) and not same_dims((old,), (size,)):
-            rule = "what is expanded has size 1, or the size asked for"
-            if isinstance(old, int):
-                asked.append(Condition(old, "==", size, rule))
-            elif bool(tracer.sizes(tensor)[place - more] != 1):  # a guard
-                asked.append(Condition(old, "==", size, rule))
-    if same_dims(made, dims):
-        return tracer.same(tensor, go())
-    return tracer.given("Expand", tuple(made), [tensor], go, "expand", asked)
-
-
-def repeat(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
-    tensor = args[0]
-    counts = _several(args[1:]) or tuple(kwargs.get("repeats", kwargs.get("dims", ())))
-    sizes = [1] * (len(counts) - tensor.dim()) + tracer.sizes(tensor)
-    counts = (1,) * (len(sizes) - len(counts)) + tuple(counts)
-    made = tuple([symbolic(one * count) for one, count in zip(sizes, counts, strict=True)])
-    return tracer.given("Repeat", made, [tensor], _go(tracer, func, args, kwargs), "repeat")
-
-
-def repeat_interleave(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
-    given = bound("input repeats dim", args, kwargs, dim=None)
-    if isinstance(given["repeats"], torch.Tensor):
-        raise tracer.refuse("repeat_interleave by a tensor depends on values", "Give a number.")
-    sizes = tracer.sizes(given["input"])
-    if given["dim"] is None:
-        whole: Any = 1
-        for one in sizes:
-            whole = one * whole
-        sizes = [whole * given["repeats"]]
-    else:
-        sizes[given["dim"]] = sizes[given["dim"]] * given["repeats"]
-    made = tuple([symbolic(one) for one in sizes])
-    go = _go(tracer, func, args, kwargs)
-    return tracer.given("Repeat", made, [given["input"]], go, "repeat_interleave")
-
-
-def windows(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
-    """`Tensor.unfold`: windows along one dimension become a last dimension."""
-    given = bound("input dimension size step", args, kwargs)
-    sizes = tracer.sizes(given["input"])
-    dim = given["dimension"] % len(sizes)
-    fits = Condition(
-        symbolic(sizes[dim]), ">=", symbolic(given["size"]), "a window fits into the input"
-    )
-    sizes[dim] = (sizes[dim] - given["size"]) // given["step"] + 1
-    made = tuple([symbolic(one) for one in (*sizes, given["size"])])
-    go = _go(tracer, func, args, kwargs)
-    return tracer.given("Windows", made, [given["input"]], go, "unfold", [fits])
-
-
-# Reductions.
-
-
-def reduce(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
-    given = bound("input dim keepdim", args, kwargs, dim=None, keepdim=False)
-    given["dim"] = given.get("axis", given["dim"])
-    given["keepdim"] = given.get("keepdims", given["keepdim"])
-    tensor, dim = given["input"], given["dim"]
-    if isinstance(dim, torch.Tensor):  # torch.max(one, other)
-        from deconvcalc.tracing.torch.merges import elementwise
-
-        return elementwise(tracer, func, args, kwargs)
-    if isinstance(dim, torch.dtype):
-        dim = None
-    return _reduced(tracer, tensor, dim, given["keepdim"], _go(tracer, func, args, kwargs), func)
-
-
-def _reduced(tracer: Tracer, tensor: Any, dim: Any, keep: Any, go: Any, func: Any) -> Any:
-    known = tracer.known(tensor)
-    rank = len(known.dims)
-    asked = range(rank) if dim is None or dim == () else dim
-    places = {one % rank for one in (asked if not isinstance(asked, int) else (asked,))}
-    made = tuple(
-        [
-            1 if place in places else one
-            for place, one in enumerate(known.dims)
-            if keep is True or place not in places
-        ]
-    )
-    node = tracer.source(tensor)
-    spatial = places == set(range(2, rank)) and rank > 2
-    standard = node.shape.channels is not None and same_dims(flat(node.shape), known.dims[1:])
-    name = func.__name__
-    if spatial and standard and isinstance(known.dims[0], int):
-        kind = "max" if name in ("max", "amax") else "average"
-        layer = GlobalPool(kind, keepdims=keep is True)
-        return tracer.emit(layer, [tensor], go, name, lead=known.dims[:1])
-    return tracer.given(name.capitalize(), made, [tensor], go, name)
-
-
-def std_of(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
-    given = bound("input dim", args[:2], kwargs, dim=None, keepdim=False)
-    dim = given["dim"]
-    if isinstance(dim, bool):
-        dim = None
-    keep = args[3] if len(args) > 3 else given["keepdim"]
-    return _reduced(tracer, given["input"], dim, keep, _go(tracer, func, args, kwargs), func)
-
-
-def norm(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
-    given = bound("input p dim keepdim", args, kwargs, p=2, dim=None, keepdim=False)
-    go = _go(tracer, func, args, kwargs)
-    return _reduced(tracer, given["input"], given["dim"], given["keepdim"], go, func)
-
-
-def topk(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
-    given = bound("input k dim", args, kwargs, dim=-1)
-    dims = list(tracer.known(given["input"]).dims)
-    held = Condition(dims[given["dim"]], ">=", symbolic(given["k"]), "there are k elements")
-    dims[given["dim"]] = symbolic(given["k"])
-    go = _go(tracer, func, args, kwargs)
-    return tracer.given("Topk", tuple(dims), [given["input"]], go, "topk", [held])
-
-
-def sort(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
-    dims = tracer.known(args[0]).dims
-    go = _go(tracer, func, args, kwargs)
-    return tracer.given(func.__name__.capitalize(), dims, [args[0]], go, func.__name__)
 
 
 def transparent(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
@@ -530,7 +331,7 @@ def transparent(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
     return tracer.same(args[0], result) if isinstance(result, torch.Tensor) else result
 
 
-def moved(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
+def moved(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:  # noqa: ARG001  # as all
     """To another device: nothing, here."""
     tensor = args[0]
     kept = [one for one in args[1:] if isinstance(one, torch.dtype)]
@@ -539,6 +340,11 @@ def moved(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
         return tensor
     return tracer.same(tensor, tracer.real(tensor).to(dtype))
 
+
+_COPIES = """
+    contiguous clone detach float double half bfloat16 int long bool type type_as data
+    requires_grad_ detach_ alias
+"""
 
 HANDLERS: dict[str, Any] = {
     **dict.fromkeys(("view", "reshape"), view),
@@ -552,28 +358,10 @@ HANDLERS: dict[str, Any] = {
     "squeeze": squeeze,
     "unsqueeze": unsqueeze,
     "__getitem__": getitem,
+    "__setitem__": setitem,
     "narrow": narrow,
     "select": select,
     "index_select": index_select,
-    **dict.fromkeys(("unbind", "__iter__"), unbind),
-    "chunk": chunk,
-    **dict.fromkeys(("split", "split_with_sizes"), split),
-    **dict.fromkeys(("expand", "broadcast_to"), expand),
-    "expand_as": expand_as,
-    **dict.fromkeys(("repeat", "tile"), repeat),
-    "repeat_interleave": repeat_interleave,
-    **dict.fromkeys(
-        "mean sum max min amax amin prod any all argmax argmin logsumexp median nanmean".split(),
-        reduce,
-    ),
-    **dict.fromkeys(("std", "var"), std_of),
-    "norm": norm,
-    "topk": topk,
-    **dict.fromkeys(("sort", "argsort"), sort),
-    **dict.fromkeys(
-        "contiguous clone detach float double half bfloat16 int long bool type type_as data "
-        "requires_grad_ detach_ alias".split(),
-        transparent,
-    ),
-    **dict.fromkeys("to cuda cpu".split(), moved),
+    **dict.fromkeys(_COPIES.split(), transparent),
+    **dict.fromkeys(["to", "cuda", "cpu"], moved),
 }

@@ -1,4 +1,4 @@
-"""Functions of torch that are layers: convolutions, pools, resizing, padding, normalisation.
+"""Functions of torch that are layers: convolutions, pools, resizing, padding.
 
 The rules of their arguments stand in the dialect; here stands what their functions call them.
 """
@@ -12,29 +12,30 @@ from deconvcalc.dialects.spec import Given as Arguments
 from deconvcalc.dialects.torch_calls import CALLS
 from deconvcalc.errors import DeconvcalcError
 from deconvcalc.formulas import effective_kernel
-from deconvcalc.layers import Dense, GlobalPool, Identity, Unfold
+from deconvcalc.layers import GlobalPool, Unfold
 from deconvcalc.model.conditions import Condition
 from deconvcalc.model.extents import extent
 from deconvcalc.model.operations import Shape, applied
+from deconvcalc.tracing.torch.arguments import (
+    bound,
+    dim_of,
+    has_size,
+    plain,
+    same_dims,
+    symbolic,
+)
 from deconvcalc.tracing.torch.shapes import always, product
-from deconvcalc.tracing.torch.sizes import Size, has_size, plain, symbolic
-from deconvcalc.tracing.torch.tracer import dim_of, flat, laid_out
+from deconvcalc.tracing.torch.sizes import Size
+from deconvcalc.tracing.torch.tracer import Call, laid_out
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from deconvcalc.layers import Layer
-    from deconvcalc.tracing.torch.tracer import Dim, Tracer
+    from deconvcalc.tracing.torch.arguments import Dim
+    from deconvcalc.tracing.torch.tracer import Tracer
 
-__all__ = ["HANDLERS", "bound", "identity", "through"]
-
-
-def bound(
-    names: str, args: tuple[Any, ...], kwargs: Mapping[str, Any], **defaults: Any
-) -> dict[str, Any]:
-    """Arguments by their names, in the function's order."""
-    values = dict(zip(names.split(), args, strict=False))
-    return defaults | values | dict(kwargs)
+__all__ = ["HANDLERS"]
 
 
 def made(call: str, **values: Any) -> Layer:
@@ -78,13 +79,6 @@ def through(tracer: Tracer, tensor: Any, layer: Layer, go: Callable[[], Any], na
     return tracer.given(repr(layer), dims, [tensor], go, name, conditions, layer=held)
 
 
-def same_dims(one: Sequence[Any], other: Sequence[Any]) -> bool:
-    """Whether two rows of dimensions are the same."""
-    return len(one) == len(other) and all(
-        a is b or a == b or dim_of(extent(a)) == b for a, b in zip(one, other, strict=True)
-    )
-
-
 def _axes(name: str) -> int:
     return int(name.rstrip("_").removesuffix("_with_indices")[-2])
 
@@ -110,7 +104,7 @@ def conv(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
         bias=bias is not None,
         **plain(given),
     )
-    return through(tracer, tensor, layer, _go(tracer, func, args, kwargs), name)
+    return through(tracer, tensor, layer, Call(tracer, func, args, kwargs), name)
 
 
 def conv_transpose(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
@@ -127,17 +121,17 @@ def conv_transpose(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
         **plain(given),
     }
     call = f"ConvTranspose{name[-2:]}"
-    go = _go(tracer, func, args, kwargs)
+    go: Callable[[], Any] = Call(tracer, func, args, kwargs)
     asked, tracer.asked = tracer.asked, None
     if asked is None and not has_size([extra]):
         return through(tracer, tensor, made(call, output_padding=extra, **values), go, name)
     layer: Any = made(call, **values)
-    sizes = None
+    sizes, work = None, go
     if asked is not None:
         module, size = asked
         sizes = size[-layer.axes :]
 
-        def go() -> Any:
+        def work() -> Any:
             real = tracer.real(args)
             extra = module._output_padding(
                 real[0],
@@ -158,7 +152,7 @@ def conv_transpose(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
         here = made(call, **values, output_padding=ends)
     except DeconvcalcError:  # no such layer: the conditions say so
         here = layer
-    return _transposed_to(tracer, tensor, layer, sizes, extra, go, name, here)
+    return _transposed_to(tracer, tensor, layer, sizes, extra, work, name, here)
 
 
 def _transposed_to(
@@ -213,7 +207,7 @@ def pool(kind: str, order: str) -> Any:
         if "divisor_override" in values and _axes(name) == 1:
             del values["divisor_override"]
         layer = made(f"{kind}{name[-2:]}", **values)
-        return through(tracer, tensor, layer, _go(tracer, func, args, kwargs), name)
+        return through(tracer, tensor, layer, Call(tracer, func, args, kwargs), name)
 
     return handler
 
@@ -222,7 +216,7 @@ def adaptive(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
     name = _function(func)
     given = bound("input output_size return_indices", args, kwargs)
     tensor, size = given["input"], given["output_size"]
-    go = _go(tracer, func, args, kwargs)
+    go = Call(tracer, func, args, kwargs)
     kind = "Max" if "max" in name else "Avg"
     if has_size([size]):
         here = made(f"Adaptive{kind}Pool{name[-2:]}", output_size=plain(size))
@@ -266,7 +260,7 @@ def unpool(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
         if given.get(key) not in (None, ())
     }
     layer: Any = made(f"MaxUnpool{name[-2:]}", **window)
-    go = _go(tracer, func, args, kwargs)
+    go = Call(tracer, func, args, kwargs)
     if size is None:
         return through(tracer, tensor, layer, go, name)
     axes = _axes(name)
@@ -289,7 +283,7 @@ def interpolate(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
     order = "input size scale_factor mode align_corners recompute_scale_factor antialias"
     given = bound(order, args, kwargs, size=None, scale_factor=None, mode="nearest")
     tensor, size, scale = given["input"], given["size"], given["scale_factor"]
-    go = _go(tracer, func, args, kwargs)
+    go = Call(tracer, func, args, kwargs)
     axes = len(tracer.known(tensor).dims) - 2
     options = {"mode": given["mode"], "align_corners": given.get("align_corners")}
     if has_size([size]):
@@ -311,7 +305,7 @@ def shuffle(call: str, factor: str) -> Any:
     def handler(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
         given = bound(f"input {factor}", args, kwargs)
         layer = made(call, **{factor: given[factor]})
-        go = _go(tracer, func, args, kwargs)
+        go = Call(tracer, func, args, kwargs)
         return through(tracer, given["input"], layer, go, func.__name__)
 
     return handler
@@ -329,7 +323,7 @@ def pad(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
     given = bound("input pad mode value", args, kwargs, mode="constant", value=None)
     tensor, sides, mode = given["input"], list(given["pad"]), given["mode"]
     dims = tracer.known(tensor).dims
-    go = _go(tracer, func, args, kwargs)
+    go = Call(tracer, func, args, kwargs)
     axes = len(dims) - 2
     covered = len(sides) // 2
     if covered > axes >= 1 and not any(type(one) is Size or one for one in sides[2 * axes :]):
@@ -384,92 +378,6 @@ def _room(size: Any, before: Any, after: Any, mode: str, axis: int | None) -> li
     return [one for one in asked if not always(one)]
 
 
-# Layers that leave sizes alone.
-
-
-def identity(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
-    """An operation on one tensor that leaves its sizes alone."""
-    return _same(tracer, func, args, kwargs, 1)
-
-
-def _same(
-    tracer: Tracer,
-    func: Any,
-    args: Any,
-    kwargs: Any,
-    least: int,
-    conditions: Sequence[Condition] = (),
-) -> Any:
-    tensor = args[0] if args else next(iter(kwargs.values()))
-    known = tracer.known(tensor)
-    name = func.__name__
-    in_place = name.endswith("_") or bool(kwargs.get("inplace"))
-    name = name.rstrip("_")
-    go = _go(tracer, func, args, kwargs)
-    node = tracer.source(tensor)
-    lead = len(known.dims) - len(flat(node.shape))
-    aligned = not conditions and same_dims(flat(node.shape), known.dims[lead:])
-    axes = len(node.shape.extents)
-    if aligned and (least == 1 or axes) and axes <= 3:
-        layer = Identity(tracer.label(name), least_elements=least)
-        ahead = known.dims[:lead]
-        return tracer.emit(layer, [tensor], go, name, lead=ahead, in_place=in_place)
-    asked = list(conditions)
-    if least > 1:
-        held = product(known.dims[2:])
-        asked.append(Condition(held, ">=", least, f"there are at least {least} elements"))
-    label = tracer.label(name)
-    return tracer.given(label, known.dims, [tensor], go, name, asked, in_place=in_place)
-
-
-def batch_norm(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
-    order = "input running_mean running_var weight bias training"
-    given = bound(order, args, kwargs, training=False)
-    return _same(tracer, func, args, kwargs, 2 if given["training"] else 1)
-
-
-def instance_norm(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
-    order = "input running_mean running_var weight bias use_input_stats"
-    given = bound(order, args, kwargs, use_input_stats=True)
-    return _same(tracer, func, args, kwargs, 2 if given["use_input_stats"] else 1)
-
-
-def group_norm(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
-    given = bound("input num_groups", args, kwargs)
-    channels = tracer.known(given["input"]).dims[1]
-    return _same(tracer, func, args, kwargs, 2 if channels == given["num_groups"] else 1)
-
-
-def layer_norm(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
-    given = bound("input normalized_shape", args, kwargs)
-    wanted = tuple(given["normalized_shape"])
-    dims = tracer.known(given["input"]).dims
-    rule = f"the last sizes are {', '.join(map(str, plain(wanted)))}"
-    asked = [
-        Condition(one, "==", symbolic(size), rule)
-        for one, size in zip(dims[-len(wanted) :], wanted, strict=False)
-        if not isinstance(one, int) or one != size
-    ]
-    return _same(tracer, func, args, kwargs, 1, asked)
-
-
-def linear(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
-    given = bound("input weight bias", args, kwargs, bias=None)
-    tensor, weight = given["input"], given["weight"]
-    known = tracer.known(tensor)
-    layer = Dense(
-        int(weight.shape[0]), in_features=int(weight.shape[1]), bias=given["bias"] is not None
-    )
-    go = _go(tracer, func, args, kwargs)
-    node = tracer.source(tensor)
-    if len(known.dims) > 1 and same_dims(flat(node.shape), known.dims[1:]):
-        return tracer.emit(layer, [tensor], go, "linear", lead=known.dims[:1])
-    rule = f"the last axis has {layer.in_features} elements"
-    asked = [Condition(known.dims[-1], "==", layer.in_features, rule)]
-    dims = (*known.dims[:-1], layer.out_features)
-    return tracer.given(repr(layer), dims, [tensor], go, "linear", asked)
-
-
 # Windows side by side.
 
 
@@ -481,7 +389,7 @@ def unfold(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
     assert isinstance(layer, Unfold)
     shape, conditions = applied(layer, [Shape(int(plain(dims[1])), dims[2:])])
     whole = (dims[0], int(shape.channels or 1), dim_of(shape.extents[0]))
-    go = _go(tracer, func, args, kwargs)
+    go = Call(tracer, func, args, kwargs)
     return tracer.given(repr(layer), whole, [tensor], go, "unfold", conditions)
 
 
@@ -500,38 +408,14 @@ def fold(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
     rule = "there are as many windows as the output has"
     channels = dims[1]
     whole = (dims[0], int(plain(channels)) // taps, *[symbolic(one) for one in sizes])
-    go = _go(tracer, func, args, kwargs)
+    go = Call(tracer, func, args, kwargs)
     asked = [Condition(dims[2], "==", total, rule)]
     return tracer.given("Fold", whole, [tensor], go, "fold", asked)
-
-
-def glu(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
-    given = bound("input dim", args, kwargs, dim=-1)
-    dims = list(tracer.known(given["input"]).dims)
-    half, dim = dims[given["dim"]], given["dim"]
-    dims[dim] = half // 2
-    asked = [Condition(2, "divides", half, "the halved axis is even")]
-    asked = [] if isinstance(half, int) and half % 2 == 0 else asked
-    go = _go(tracer, func, args, kwargs)
-    return tracer.given("GLU", tuple(dims), [given["input"]], go, "glu", asked)
-
-
-def _go(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Callable[[], Any]:
-    return lambda: func(*tracer.real(args), **tracer.real(dict(kwargs)))
 
 
 _MAX = "input kernel_size stride padding dilation ceil_mode return_indices"
 _AVG = "input kernel_size stride padding ceil_mode count_include_pad divisor_override"
 _LP = "input norm_type kernel_size stride ceil_mode"
-_SAME = """
-    relu relu6 prelu leaky_relu elu selu celu gelu silu mish hardswish hardsigmoid hardtanh sigmoid tanh
-    logsigmoid softplus softsign tanhshrink hardshrink softshrink threshold rrelu softmin
-    softmax log_softmax gumbel_softmax normalize local_response_norm dropout dropout1d dropout2d
-    dropout3d alpha_dropout feature_alpha_dropout feature_dropout clone cumsum cumprod flip roll
-    fliplr flipud tril triu channel_shuffle native_channel_shuffle logcumsumexp detach_ zero_
-    fill_ normal_ uniform_ bernoulli bernoulli_ renorm fft ifft nan_to_num rot180 contiguous_copy
-"""
-
 HANDLERS: dict[str, Any] = {
     **{f"conv{n}d": conv for n in (1, 2, 3)},
     **{f"conv_transpose{n}d": conv_transpose for n in (1, 2, 3)},
@@ -540,19 +424,11 @@ HANDLERS: dict[str, Any] = {
     **{f"lp_pool{n}d": pool("LPPool", _LP) for n in (1, 2, 3)},
     **{f"adaptive_{kind}_pool{n}d": adaptive for n in (1, 2, 3) for kind in ("avg", "max")},
     **{f"max_unpool{n}d": unpool for n in (1, 2, 3)},
-    **dict.fromkeys(_SAME.split(), identity),
     "interpolate": interpolate,
     "upsample": interpolate,
     "pixel_shuffle": shuffle("PixelShuffle", "upscale_factor"),
     "pixel_unshuffle": shuffle("PixelUnshuffle", "downscale_factor"),
     "pad": pad,
-    "batch_norm": batch_norm,
-    "instance_norm": instance_norm,
-    "group_norm": group_norm,
-    "layer_norm": layer_norm,
-    "rms_norm": layer_norm,
-    "linear": linear,
     "unfold": unfold,
     "fold": fold,
-    "glu": glu,
 }
