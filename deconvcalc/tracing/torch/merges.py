@@ -40,16 +40,23 @@ def elementwise(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
     name = func.__name__
     go = Call(tracer, func, args, kwargs)
     again = _again(go, tensors, None)
-    if _alike(tracer, tensors):
+    shapes = [tracer.known(one).dims for one in tensors]
+    rule = "what is added or multiplied has one size, or size 1"
+    made, asked = broadcast(shapes, rule)
+    grows = _in_place(func) and not _fits(tracer.known(args[0]).dims, made)
+    if not grows and _alike(tracer, tensors):
         operation = Multiply() if name.rstrip("_") in _PRODUCTS else Add()
         lead = tracer.known(first).dims[:1]
         name = _short(name)
         in_place = _in_place(func)
         return tracer.emit(operation, tensors, go, name, lead=lead, again=again, in_place=in_place)
-    shapes = [tracer.known(one).dims for one in tensors]
-    rule = "what is added or multiplied has one size, or size 1"
-    made, asked = broadcast(shapes, rule)
     conditions = _placed(tracer, tensors, len(made), asked)
+    if grows:
+        target = tracer.known(args[0]).dims
+        rule = "what is changed in place keeps its size"
+        pairs = zip(target[::-1], made[::-1], strict=False)
+        conditions += [Condition(one, "==", its, rule) for one, its in pairs if one is not its]
+        made = target
     name = _short(name)
     in_place = _in_place(func)
     return tracer.given(name, made, tensors, go, name, conditions, again=again, in_place=in_place)
@@ -64,6 +71,16 @@ def _short(name: str) -> str:
     if name in ("__radd__", "__rsub__", "__rmul__", "__rdiv__", "__rpow__", "__rtruediv__"):
         return name.strip("_")[1:]
     return name.strip("_")
+
+
+def _fits(target: tuple[Dim, ...], made: tuple[Dim, ...]) -> bool:
+    """Whether a tensor has the size of what is written into it, but for what has to be equal."""
+    if len(target) != len(made):
+        return False
+    return all(
+        not (isinstance(one, int) and one == 1) or one is its or _same_int(one, its)
+        for one, its in zip(target, made, strict=True)
+    )
 
 
 def _quiet(dims: tuple[Dim, ...], whole: tuple[Dim, ...]) -> bool:

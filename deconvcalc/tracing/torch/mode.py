@@ -8,7 +8,7 @@ import torch
 from torch.overrides import TorchFunctionMode
 
 from deconvcalc.errors import SizeError
-from deconvcalc.tracing.torch import merges, norms, parts, views, windows
+from deconvcalc.tracing.torch import merges, norms, parts, rarer, views, windows
 from deconvcalc.tracing.torch.arguments import Sizes, has_size, plain, symbolic
 from deconvcalc.tracing.torch.shapes import product
 from deconvcalc.tracing.torch.sizes import Size, size_of
@@ -44,7 +44,14 @@ class Mode(TorchFunctionMode):  # type: ignore[misc]  # torch is not read by the
 _KNOWN: dict[Any, Handler] = {}
 
 
-_TABLES = (windows.HANDLERS, norms.HANDLERS, merges.HANDLERS, views.HANDLERS, parts.HANDLERS)
+_TABLES = (
+    windows.HANDLERS,
+    norms.HANDLERS,
+    merges.HANDLERS,
+    views.HANDLERS,
+    parts.HANDLERS,
+    rarer.HANDLERS,
+)
 
 
 def _resolved(func: Any) -> Handler:

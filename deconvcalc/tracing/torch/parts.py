@@ -244,14 +244,6 @@ def sort(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
     return tracer.given(func.__name__.capitalize(), dims, [args[0]], go, func.__name__)
 
 
-def grid_sample(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
-    given = bound("input grid", args, kwargs)
-    tensor, grid = given["input"], given["grid"]
-    made = (*tracer.known(tensor).dims[:2], *tracer.known(grid).dims[1:-1])
-    go = Call(tracer, func, args, kwargs)
-    return tracer.given("GridSample", made, [tensor, grid], go, "grid_sample")
-
-
 _REDUCTIONS = """
     mean sum max min amax amin prod any all argmax argmin logsumexp median nanmean
 """
@@ -265,9 +257,8 @@ HANDLERS: dict[str, Any] = {
     "expand_as": expand_as,
     **dict.fromkeys(("repeat", "tile"), repeat),
     "repeat_interleave": repeat_interleave,
-    **dict.fromkeys(("std", "var"), std_of),
+    **dict.fromkeys(("std", "var", "std_mean", "var_mean"), std_of),
     "norm": norm,
     "topk": topk,
-    "grid_sample": grid_sample,
     **dict.fromkeys(("sort", "argsort"), sort),
 }

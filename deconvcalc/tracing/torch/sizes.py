@@ -288,8 +288,10 @@ class Size(torch.SymInt):  # type: ignore[misc]  # torch is not read by the type
         self.guards.told = True
         return format(self.value, spec)
 
-    def __copy__(self) -> Any:
+    def __deepcopy__(self, _memo: Any = None) -> Any:
         return self
+
+    __copy__ = __deepcopy__
 
 
 class Ratio(torch.SymFloat):  # type: ignore[misc]  # torch is not read by the type checker
