@@ -9,155 +9,9 @@ import pytest
 
 import deconvcalc as dc
 from deconvcalc.errors import DeconvcalcError, QueryError
+from tests.torch_passes import module
 
 pytestmark = pytest.mark.framework
-
-
-def module(forward: Any, *layers: Any, **named: Any) -> Any:
-    """A module whose forward is a function of itself and x."""
-    from torch import nn
-
-    class Model(nn.Module):  # type: ignore[misc]  # torch is read as Any
-        def __init__(self) -> None:
-            super().__init__()
-            self.layers = nn.ModuleList(layers)
-            for name, one in named.items():
-                setattr(self, name, one)
-
-        def forward(self, x: Any) -> Any:
-            return forward(self, x)
-
-    return Model()
-
-
-def shape_of(forward: Any, size: Any = (8, 9), channels: int = 4) -> tuple[str, ...]:
-    """The sizes that come out, as functions of the input, checked by real passes too."""
-    import torch
-
-    found = dc.trace(module(forward), size, channels=channels)
-    assert found.ok, (found.path.failed, found.clashes)
-    (out,) = found.model.outputs
-    for more in (0, 1, 4):
-        sizes = tuple([one + more for one in size])
-        point = found.model.point(sizes)
-        ways = [way for way in found.traced.paths if all(g.holds(point) for g in way.guards)]
-        try:
-            result = forward(None, torch.zeros(1, channels, *sizes))
-        except (RuntimeError, ValueError, IndexError):
-            assert not any(way.model.run(point).runs and not way.failed for way in ways), sizes
-            continue
-        (way,) = ways
-        shape = way.model.run(point).shapes[way.model.outputs[0].index]
-        numbers = [] if shape.channels is None else [shape.channels]
-        numbers += shape.numbers or ()
-        assert tuple(numbers) == tuple(result.shape)[-len(numbers) :], sizes
-    return tuple(map(str, out.shape.extents))
-
-
-def operations() -> dict[str, tuple[Any, tuple[str, ...]]]:
-    """Functions of torch, and the sizes that come out for 4 channels of h x w."""
-    import torch
-    from torch.nn import functional
-
-    def crop(_: Any, x: Any) -> Any:
-        h, w = x.shape[-2:]
-        return x[..., 1 : h - 1, w // 2 :]
-
-    def patches(_: Any, x: Any) -> Any:
-        n, c, h, w = x.size()
-        x = x[:, :, : h // 2 * 2, : w // 2 * 2]
-        x = x.view(n, c, h // 2, 2, w // 2, 2).permute(0, 1, 3, 5, 2, 4)
-        return x.reshape(n, 4 * c, h // 2, w // 2)
-
-    def centred(_: Any, x: Any) -> Any:
-        left = math.floor(x.shape[3] / 4)
-        right = math.ceil(x.shape[3] / 4)
-        return functional.pad(x, (left, right, 0, max(x.shape[2:]) - x.shape[2]))
-
-    def written(_: Any, x: Any) -> Any:
-        out = torch.zeros(x.shape[0], 4, 2 * x.shape[2], x.shape[3], device=x.device)
-        out[:, :, ::2] = x
-        return out
-
-    def attention(_: Any, x: Any) -> Any:
-        n, c, h, w = x.shape
-        q = x.flatten(2).transpose(1, 2)
-        y = torch.softmax(q @ q.transpose(-2, -1) / math.sqrt(c), dim=-1) @ q
-        return y.transpose(1, 2).view(n, c, h, w) + x
-
-    hw = ("h", "w")
-    return {
-        "slices": (crop, ("h - 2", "w - floor(w/2)")),
-        "negative slices": (lambda _, x: x[:, :, 2:-1, ::3], ("h - 3", "floor((w + 2)/3)")),
-        "patches by hand": (patches, ("floor(h/2)", "floor(w/2)")),
-        "pads to a square": (centred, ()),
-        "written into zeros": (written, ("2*h", "w")),
-        "attention": (attention, hw),
-        "flatten": (lambda _, x: x.flatten(2), ("h·w",)),
-        "chunks": (lambda _, x: torch.cat(x.chunk(2, dim=1)[::-1], 1), hw),
-        "split of a spatial axis": (lambda _, x: torch.split(x, 3, dim=2)[0], ("3", "w")),
-        "stack": (lambda _, x: torch.stack([x, x], 2), ("2", "h", "w")),
-        "unfold": (lambda _, x: x.unfold(2, 3, 2), ("floor((h + 1)/2) - 1", "w", "3")),
-        "repeat": (lambda _, x: x.repeat(1, 1, 2, 3), ("2*h", "3*w")),
-        "interleave": (lambda _, x: x.repeat_interleave(2, dim=2), ("2*h", "w")),
-        "mean": (lambda _, x: x - x.mean(dim=(2, 3), keepdim=True), hw),
-        "maxima": (lambda _, x: x.max(dim=2, keepdim=True)[0] * x, hw),
-        "einsum": (lambda _, x: torch.einsum("nchw,nchv->nhwv", x, x), ("h", "w", "w")),
-        "where": (lambda _, x: torch.where(x > 0, x, torch.zeros_like(x)), hw),
-        "rolled": (lambda _, x: torch.roll(x, (1, 1), (2, 3)).flip(2), hw),
-        "expanded": (lambda _, x: x[:, :1, :1].expand(-1, 4, x.shape[2], -1), hw),
-        "scaled by its size": (lambda _, x: x * x.shape[2] / (x.shape[3] + 1), hw),
-        "position": (
-            lambda _, x: x + torch.arange(x.shape[3], device=x.device).view(1, 1, 1, -1),
-            hw,
-        ),
-        "grid": (
-            lambda _, x: torch.cat(
-                [x, torch.linspace(0, 1, x.size(3)).expand(1, 1, x.size(2), x.size(3))], 1
-            ),
-            hw,
-        ),
-        "half size": (
-            lambda _, x: functional.interpolate(x, size=[d // 2 for d in x.shape[2:]]),
-            ("floor(h/2)", "floor(w/2)"),
-        ),
-        "adaptive to its own size": (
-            lambda _, x: functional.adaptive_avg_pool2d(x, (x.shape[2] - 1, 3)),
-            ("h - 1", "3"),
-        ),
-        "unfold and fold": (
-            lambda _, x: functional.fold(
-                functional.unfold(x, 3, padding=1), x.shape[2:], 3, padding=1
-            ),
-            hw,
-        ),
-        "glu": (lambda _, x: functional.glu(x, 1), hw),
-        "reflected": (
-            lambda _, x: functional.pad(x, (2, 2, 1, 3), mode="reflect"),
-            ("h + 4", "w + 4"),
-        ),
-        "negative pads": (lambda _, x: functional.pad(x, (-1, -2)), ("h", "w - 3")),
-        "in place": (lambda _, x: torch.relu_(x.clone().add_(1)), hw),
-        "no new name": (lambda _, x: x.contiguous().float().to(x.device), hw),
-        "shuffle": (lambda _, x: functional.pixel_shuffle(x, 2), ("2*h", "2*w")),
-        "squeeze": (lambda _, x: x.unsqueeze(2).squeeze(2), hw),
-        "moved": (lambda _, x: torch.movedim(x, 1, -1), ("h", "w", "4")),
-        "norms": (lambda _, x: functional.normalize(functional.instance_norm(x), dim=1), hw),
-        "least common": (
-            lambda _, x: functional.pad(x, (0, (8 - x.shape[3] % 8) % 8)),
-            ("h", "8*floor((w + 7)/8)"),
-        ),
-    }
-
-
-@pytest.mark.parametrize("name", list(range(35)))
-def test_sizes_after_functions_of_torch(name: int) -> None:
-    table = operations()
-    assert len(table) == 35
-    forward, wanted = list(table.values())[name]
-    found = shape_of(forward)
-    if wanted:
-        assert found == wanted, list(table)[name]
 
 
 # Guards.
@@ -260,6 +114,15 @@ def test_wrong_channels_are_a_fault() -> None:
     (fault,) = found.clashes
     assert (fault.node, fault.axis) == ("1", "channels")
     assert "expected input[1, 4, 7, 7] to have 5 channels" in str(fault.said)
+    assert not found.admissible
+
+
+def test_an_error_of_the_code_at_every_size_is_told_as_such() -> None:
+    from torch.nn import functional
+
+    found = dc.trace(module(lambda _, x: functional.pad(x, (1, 1), "reflect")), (8, 8), channels=3)
+    assert not found.ok
+    assert "Padding size 2 is not supported for 4D input" in str(found.path.failed)
     assert not found.admissible
 
 

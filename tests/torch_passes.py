@@ -79,6 +79,23 @@ def _cases() -> dict[str, Case]:
     }
 
 
+def module(forward: Any, *layers: Any, **named: Any) -> Any:
+    """A module whose forward is a function of itself and x."""
+    from torch import nn
+
+    class Model(nn.Module):  # type: ignore[misc]  # torch is read as Any
+        def __init__(self) -> None:
+            super().__init__()
+            self.layers = nn.ModuleList(layers)
+            for name, one in named.items():
+                setattr(self, name, one)
+
+        def forward(self, x: Any) -> Any:
+            return forward(self, x)
+
+    return Model()
+
+
 NAMES = (
     "unet",
     "unet with F.pad",

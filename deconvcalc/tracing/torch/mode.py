@@ -12,12 +12,11 @@ from deconvcalc.tracing.torch import merges, norms, parts, rarer, views, windows
 from deconvcalc.tracing.torch.arguments import Sizes, has_size, plain, symbolic
 from deconvcalc.tracing.torch.shapes import product
 from deconvcalc.tracing.torch.sizes import Size, size_of
-from deconvcalc.tracing.torch.tracer import REFUSALS, Known, mark, tensors_in
+from deconvcalc.tracing.torch.tracer import REFUSALS, Call, Known, at, mark, tensors_in
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from deconvcalc.model.extents import Extent
     from deconvcalc.tracing.torch.tracer import Tracer
 
     Handler = Callable[[Tracer, Any, Any, Any], Any]
@@ -350,39 +349,16 @@ def _full_name(func: Any) -> str:
 def _leaves_alone(tracer: Tracer, func: Any, args: Any, kwargs: Any, first: Any) -> bool:
     """Whether an operation gives the size of its first tensor, at several inputs."""
     seen = 0
-    for step in range(1, 7):
-        where = {
-            name: size + step * (3 + 2 * place)
-            for place, (name, size) in enumerate(tracer.point.items())
-        }
+    go = Call(tracer, func, args, kwargs)
+    for where in tracer.elsewhere():
         try:
-            tensors = _swapped(tracer, (args, kwargs), where)
-            size = tuple([_at(one, where) for one in tracer.known(first).dims])
+            size = tuple([at(one, where) for one in tracer.known(first).dims])
+            result = go.at(where)
         except SizeError:
             continue
-        try:
-            result = func(*tensors[0], **tensors[1])
         except REFUSALS:
             return False
         if not isinstance(result, torch.Tensor) or tuple(result.shape) != size:
             return False
         seen += 1
     return seen >= 2
-
-
-def _at(one: int | Extent, where: dict[str, int]) -> int:
-    return one if isinstance(one, int) else one.at(where)
-
-
-def _swapped(tracer: Tracer, value: Any, where: dict[str, int]) -> Any:
-    """Arguments with the sizes that they have at another input."""
-    if isinstance(value, torch.Tensor):
-        sizes = [_at(one, where) for one in tracer.known(value).dims]
-        return torch.empty(sizes, device="meta", dtype=value.dtype)
-    if type(value) is Size:
-        return value.extent.at(where)
-    if isinstance(value, (tuple, list)):
-        return type(value)([_swapped(tracer, one, where) for one in value])
-    if isinstance(value, dict):
-        return {key: _swapped(tracer, one, where) for key, one in value.items()}
-    return plain(value)

@@ -17,12 +17,12 @@ from deconvcalc.errors import DeconvcalcError, SizeError
 from deconvcalc.model.graph import Model
 from deconvcalc.model.operations import Given, Shape
 from deconvcalc.model.run import Fault, Run
-from deconvcalc.tracing.torch.arguments import Dim, dim_of, plain
+from deconvcalc.tracing.torch.arguments import Dim, Sizes, dim_of, plain
 from deconvcalc.tracing.torch.guards import Guards
-from deconvcalc.tracing.torch.sizes import size_of
+from deconvcalc.tracing.torch.sizes import Size, size_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from deconvcalc.layers import Layer
     from deconvcalc.model.conditions import Condition
@@ -281,6 +281,8 @@ class Tracer:
     ) -> Any:
         """What stands for a result that torch refuses to give, so that the trace goes on."""
         if not faults:
+            if isinstance(go, Call) and go.always_fails():
+                raise error  # an error of the code, whatever the sizes
             name = getattr(getattr(go, "func", go), "__name__", "a function")
             raise self.refuse(
                 f"{name}: torch says {_first_line(error)!r}, which no rule here explains",
@@ -367,6 +369,14 @@ class Tracer:
     def _tell(self, fault: Fault, said: str | None) -> None:
         self.said.append(fault.with_words(said))
 
+    def elsewhere(self) -> Iterator[dict[str, int]]:
+        """Some other inputs, whose axes differ in size."""
+        for step in range(1, 7):
+            yield {
+                name: size + step * (3 + 2 * place)
+                for place, (name, size) in enumerate(self.point.items())
+            }
+
     def same(self, tensor: Any, result: Any) -> Any:
         """A result that is its input under another name: no node."""
         if result is tensor:
@@ -385,6 +395,40 @@ class Call:
     def __call__(self) -> Any:
         """Make it."""
         return self.func(*self.tracer.real(self.args), **self.tracer.real(self.kwargs))
+
+    def at(self, where: Mapping[str, int]) -> Any:
+        """Make it with the sizes of another input.
+
+        Raises:
+            SizeError: a layer before it refuses its size there.
+        """
+
+        def swapped(value: Any) -> Any:
+            if isinstance(value, torch.Tensor):
+                sizes = [at(one, where) for one in self.tracer.known(value).dims]
+                return torch.empty(sizes, device="meta", dtype=value.dtype)
+            if type(value) is Size:
+                return value.extent.at(where)
+            if type(value) in (tuple, list, Sizes):
+                return (list if type(value) is list else tuple)([swapped(one) for one in value])
+            return plain(value)
+
+        kwargs = {name: swapped(one) for name, one in self.kwargs.items()}
+        return self.func(*swapped(tuple(self.args)), **kwargs)
+
+    def always_fails(self) -> bool:
+        """Whether it fails at other inputs too."""
+        seen = 0
+        for where in self.tracer.elsewhere():
+            try:
+                self.at(where)
+            except SizeError:
+                continue
+            except REFUSALS:
+                seen += 1
+            else:
+                return False
+        return seen >= 2
 
     def words(self, keep: Callable[[Any], Sequence[int] | None] | None = None) -> str | None:
         """What torch says of it on a CPU, whose words differ; None where it says nothing.
@@ -421,6 +465,11 @@ def flat(shape: Shape) -> tuple[Dim, ...]:
     """The channels, where there are some, and the sizes, as dimensions."""
     lead = () if shape.channels is None else (shape.channels,)
     return lead + tuple([dim_of(one) for one in shape.extents])
+
+
+def at(one: Dim, where: Mapping[str, int]) -> int:
+    """A dimension at an input."""
+    return one if isinstance(one, int) else one.at(where)
 
 
 def laid_out(dims: tuple[Dim, ...]) -> Shape:
