@@ -162,9 +162,10 @@ def _trace(
     """The way that one input takes."""
     import torch
 
+    from deconvcalc.tracing.torch.known import tensors_in
     from deconvcalc.tracing.torch.mode import Mode
     from deconvcalc.tracing.torch.modules import as_traced, counted
-    from deconvcalc.tracing.torch.tracer import Tracer, entry, tensors_in
+    from deconvcalc.tracing.torch.tracer import Tracer, entry
 
     tracer = Tracer(inputs, point, assume)
     failed = result = None

@@ -10,6 +10,8 @@ from deconvcalc.tracing.torch.sizes import Ratio, Size
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
+    from deconvcalc.tracing.torch.guards import Guards
+
 __all__ = [
     "Dim",
     "Sizes",
@@ -19,6 +21,7 @@ __all__ = [
     "plain",
     "same_dims",
     "several",
+    "size_of",
     "symbolic",
 ]
 
@@ -116,6 +119,14 @@ def same_dims(one: Sequence[Any], other: Sequence[Any]) -> bool:
     return len(one) == len(other) and all(
         a is b or a == b or dim_of(extent(a)) == b for a, b in zip(one, other, strict=True)
     )
+
+
+def size_of(guards: Guards, dim: Any, value: int) -> Any:
+    """What the code gets for a dimension: an int, or a `Size` where it depends on the inputs."""
+    if isinstance(dim, int):
+        return dim
+    constant = dim.constant
+    return Size(guards, {dim: 1}, 0, value) if constant is None else constant
 
 
 def dim_of(one: Extent) -> Dim:

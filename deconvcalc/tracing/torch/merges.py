@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Any
 from deconvcalc.model.conditions import Condition
 from deconvcalc.model.operations import Add, Concat, Multiply, simpler
 from deconvcalc.tracing.torch.arguments import bound, same_dims
+from deconvcalc.tracing.torch.known import laid_out, tensors_in
 from deconvcalc.tracing.torch.norms import identity
 from deconvcalc.tracing.torch.shapes import broadcast
-from deconvcalc.tracing.torch.tracer import Call, laid_out, tensors_in
+from deconvcalc.tracing.torch.tracer import Call
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

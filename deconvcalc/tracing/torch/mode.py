@@ -9,10 +9,11 @@ from torch.overrides import TorchFunctionMode
 
 from deconvcalc.errors import SizeError
 from deconvcalc.tracing.torch import merges, norms, parts, rarer, views, windows
-from deconvcalc.tracing.torch.arguments import Sizes, has_size, plain, symbolic
+from deconvcalc.tracing.torch.arguments import Sizes, has_size, plain, size_of, symbolic
+from deconvcalc.tracing.torch.known import Known, at, mark, tensors_in
 from deconvcalc.tracing.torch.shapes import product
-from deconvcalc.tracing.torch.sizes import Size, size_of
-from deconvcalc.tracing.torch.tracer import REFUSALS, Call, Known, at, mark, tensors_in
+from deconvcalc.tracing.torch.sizes import Size
+from deconvcalc.tracing.torch.tracer import REFUSALS, Call
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -10,7 +10,8 @@ from torch import nn
 from torch.nn.modules import module as hooks
 from torch.nn.modules.conv import _ConvTransposeNd
 
-from deconvcalc.tracing.torch.tracer import Known, Scope, TraceError, mark
+from deconvcalc.tracing.torch.known import Known, mark
+from deconvcalc.tracing.torch.tracer import Scope, TraceError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING, Any
 from deconvcalc.layers import Dense, Identity
 from deconvcalc.model.conditions import Condition
 from deconvcalc.tracing.torch.arguments import bound, plain, same_dims, symbolic
+from deconvcalc.tracing.torch.known import flat
 from deconvcalc.tracing.torch.shapes import product
-from deconvcalc.tracing.torch.tracer import Call, flat
+from deconvcalc.tracing.torch.tracer import Call
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

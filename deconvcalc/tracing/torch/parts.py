@@ -9,8 +9,9 @@ import torch
 from deconvcalc.layers import GlobalPool
 from deconvcalc.model.conditions import Condition
 from deconvcalc.tracing.torch.arguments import bound, same_dims, several, symbolic
+from deconvcalc.tracing.torch.known import flat
 from deconvcalc.tracing.torch.sizes import Size
-from deconvcalc.tracing.torch.tracer import Call, flat
+from deconvcalc.tracing.torch.tracer import Call
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

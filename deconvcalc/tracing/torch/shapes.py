@@ -9,8 +9,8 @@ from deconvcalc.model.conditions import Condition
 from deconvcalc.model.extents import Extent, Joint, extent
 from deconvcalc.model.operations import simpler
 from deconvcalc.sets import accepted
-from deconvcalc.tracing.torch.arguments import Dim, symbolic
-from deconvcalc.tracing.torch.sizes import Size, size_of
+from deconvcalc.tracing.torch.arguments import Dim, size_of, symbolic
+from deconvcalc.tracing.torch.sizes import Size
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from deconvcalc.tracing.torch.guards import Guards
 
-__all__ = ["Ratio", "Size", "size_of"]
+__all__ = ["Ratio", "Size"]
 
 
 class Size(torch.SymInt):  # type: ignore[misc]  # torch is not read by the type checker
@@ -490,11 +490,3 @@ def _made(guards: Guards, terms: dict[Extent, int], more: int, value: int) -> An
 
 def _atom(guards: Guards, made: Extent, value: int) -> Any:
     return made.value if isinstance(made, Fixed) else Size(guards, {made: 1}, 0, value)
-
-
-def size_of(guards: Guards, dim: Any, value: int) -> Any:
-    """What the code gets for a dimension: an int, or a `Size` where it depends on the inputs."""
-    if isinstance(dim, int):
-        return dim
-    constant = dim.constant
-    return Size(guards, {dim: 1}, 0, value) if constant is None else constant

@@ -9,17 +9,18 @@ from __future__ import annotations
 import sys
 from math import prod
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from deconvcalc.errors import DeconvcalcError, SizeError
 from deconvcalc.model.graph import Model
-from deconvcalc.model.operations import Given, Shape
+from deconvcalc.model.operations import Given
 from deconvcalc.model.run import Fault, Run
-from deconvcalc.tracing.torch.arguments import Dim, Sizes, dim_of, plain
+from deconvcalc.tracing.torch.arguments import Dim, Sizes, plain, size_of
 from deconvcalc.tracing.torch.guards import Guards
-from deconvcalc.tracing.torch.sizes import Size, size_of
+from deconvcalc.tracing.torch.known import Known, at, flat, laid_out, mark
+from deconvcalc.tracing.torch.sizes import Size
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     from deconvcalc.model.operations import Operation
     from deconvcalc.tracing.path import InputSpec
 
-__all__ = ["Call", "Known", "TraceError", "Tracer", "laid_out", "tensors_in"]
+__all__ = ["Call", "Known", "TraceError", "Tracer", "laid_out"]
 
 TORCH = str(Path(torch.__file__).parent)
 HERE = str(Path(__file__).parents[2])
@@ -44,15 +45,6 @@ REFUSALS = (RuntimeError, ValueError, IndexError, TypeError, AssertionError)
 
 class TraceError(DeconvcalcError):
     """A model that cannot be traced, for example an operation that is not known."""
-
-
-class Known(NamedTuple):
-    """What is known of a tensor: its node, its dimensions, and whether it is no constant."""
-
-    node: Node | None
-    dims: tuple[Dim, ...]
-    traced: bool
-    name: str = "constant"
 
 
 class Scope:
@@ -453,49 +445,6 @@ class Call:
         except REFUSALS as error:
             return _first_line(error)
         return None
-
-
-def mark(tensor: Any, known: Known) -> Any:
-    """Note on a tensor what is known of it."""
-    tensor._deconvcalc = known
-    return tensor
-
-
-def flat(shape: Shape) -> tuple[Dim, ...]:
-    """The channels, where there are some, and the sizes, as dimensions."""
-    lead = () if shape.channels is None else (shape.channels,)
-    return lead + tuple([dim_of(one) for one in shape.extents])
-
-
-def at(one: Dim, where: Mapping[str, int]) -> int:
-    """A dimension at an input."""
-    return one if isinstance(one, int) else one.at(where)
-
-
-def laid_out(dims: tuple[Dim, ...]) -> Shape:
-    """The channels and sizes of a tensor: it has channels where its second dimension is fixed."""
-    if len(dims) >= 2 and isinstance(dims[0], int):
-        if isinstance(dims[1], int):
-            return Shape(dims[1], dims[2:])
-        return Shape(None, dims[1:])
-    return Shape(None, dims)
-
-
-def tensors_in(values: Any) -> list[Any]:
-    """The tensors among arguments or results, at any depth."""
-    found: list[Any] = []
-    todo = list(values)[::-1]
-    while todo:
-        one = todo.pop()
-        if isinstance(one, torch.Tensor):
-            found.append(one)
-        elif isinstance(one, (tuple, list)):
-            todo.extend(one[::-1])
-        elif isinstance(one, dict):
-            todo.extend(list(one.values())[::-1])
-        elif hasattr(one, "__dataclass_fields__"):
-            todo.extend([getattr(one, name) for name in one.__dataclass_fields__][::-1])
-    return found
 
 
 def _first_line(error: BaseException) -> str:

@@ -11,9 +11,10 @@ from deconvcalc.model.conditions import Condition
 from deconvcalc.model.extents import extent
 from deconvcalc.model.operations import Unflatten
 from deconvcalc.tracing.torch.arguments import bound, plain, same_dims, several, symbolic
+from deconvcalc.tracing.torch.known import flat
 from deconvcalc.tracing.torch.shapes import product, reshaped, sliced
 from deconvcalc.tracing.torch.sizes import Size
-from deconvcalc.tracing.torch.tracer import Call, flat
+from deconvcalc.tracing.torch.tracer import Call
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

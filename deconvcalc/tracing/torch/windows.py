@@ -24,9 +24,10 @@ from deconvcalc.tracing.torch.arguments import (
     same_dims,
     symbolic,
 )
+from deconvcalc.tracing.torch.known import laid_out
 from deconvcalc.tracing.torch.shapes import always, product
 from deconvcalc.tracing.torch.sizes import Size
-from deconvcalc.tracing.torch.tracer import Call, laid_out
+from deconvcalc.tracing.torch.tracer import Call
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
