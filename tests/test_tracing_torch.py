@@ -164,8 +164,9 @@ def test_an_unknown_operation_is_let_pass_where_it_leaves_sizes_alone() -> None:
     assert "combinations" in text
     assert 'assume={"combinations": "same"}' in text
     model = module(lambda _, x: torch.linalg.inv(x))  # of square matrices alone
-    with pytest.raises(DeconvcalcError, match="--assume linalg_inv=same"):
+    with pytest.raises(dc.UnknownOperationError, match="--assume linalg_inv=same") as error:
         dc.trace(model, (8, 8), channels=3)
+    assert error.value.operation == "linalg_inv"
     assumed = dc.trace(model, (8, 8), channels=3, assume={"linalg_inv": "same"})
     assert assumed.passed == ("linalg_inv",)
     assert str(assumed.model.outputs[0].shape) == "3 channels of h x w"
@@ -356,3 +357,16 @@ def test_deep_models_cost_time_in_proportion() -> None:
 
     seconds(50)
     assert seconds(2_000) < 4 * 10 * max(seconds(200), 0.05)
+
+
+def test_the_page_on_pytorch_models_says_what_happens() -> None:
+    import doctest
+    from pathlib import Path
+
+    page = Path(__file__).parents[1] / "docs" / "how-to" / "torch-models.md"
+    text = page.read_text(encoding="utf-8").replace("```", "")
+    example = doctest.DocTestParser().get_doctest(text, {}, page.name, str(page), 0)
+    runner = doctest.DocTestRunner(optionflags=doctest.ELLIPSIS | doctest.IGNORE_EXCEPTION_DETAIL)
+    runner.run(example)
+    assert runner.tries > 10
+    assert runner.failures == 0

@@ -108,7 +108,8 @@ def traced(
         seconds: how long at most.
 
     Raises:
-        TraceError: an operation that is not known, code that asks for values of tensors.
+        UnknownOperationError: an operation that is not known and may change sizes.
+        TraceError: code that asks for values of tensors, TorchScript, lazy modules.
         QueryError: inputs that the module does not take.
     """
     import torch

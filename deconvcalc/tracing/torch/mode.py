@@ -320,7 +320,7 @@ def unknown(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
     """An operation that is not known: let pass where it was seen to leave sizes alone.
 
     Raises:
-        TraceError: it changes sizes, or nobody can tell.
+        UnknownOperationError: it changes sizes, or nobody can tell.
     """
     name = str(func.__name__)
     every = [one for one in tensors_in((*args, *kwargs.values())) if tracer.known(one).traced]
@@ -339,6 +339,7 @@ def unknown(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
     raise tracer.refuse(
         f"the operation {_full_name(func)!r} is not known, and it may change sizes",
         f'If it leaves sizes alone, say so: assume={{"{name}": "same"}}, or --assume {name}=same.',
+        name,
     )
 
 

@@ -10,8 +10,9 @@ from torch import nn
 from torch.nn.modules import module as hooks
 from torch.nn.modules.conv import _ConvTransposeNd
 
+from deconvcalc.errors import TraceError
 from deconvcalc.tracing.torch.known import Known, mark
-from deconvcalc.tracing.torch.tracer import Scope, TraceError
+from deconvcalc.tracing.torch.tracer import Scope
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from deconvcalc.errors import DeconvcalcError, SizeError
+from deconvcalc.errors import SizeError, TraceError, UnknownOperationError
 from deconvcalc.model.graph import Model
 from deconvcalc.model.operations import Given
 from deconvcalc.model.run import Fault, Run
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from deconvcalc.model.operations import Operation
     from deconvcalc.tracing.path import InputSpec
 
-__all__ = ["Call", "Known", "TraceError", "Tracer", "laid_out"]
+__all__ = ["Call", "Known", "Tracer", "laid_out"]
 
 TORCH = str(Path(torch.__file__).parent)
 HERE = str(Path(__file__).parents[2])
@@ -41,10 +41,6 @@ MOST_ELEMENTS = 2**20
 
 REFUSALS = (RuntimeError, ValueError, IndexError, TypeError, AssertionError)
 """What torch's functions raise about shapes that they do not take."""
-
-
-class TraceError(DeconvcalcError):
-    """A model that cannot be traced, for example an operation that is not known."""
 
 
 class Scope:
@@ -198,12 +194,15 @@ class Tracer:
             self._places[key] = f"{shown}:{line}"
         return self._places[key]
 
-    def refuse(self, message: str, hint: str) -> TraceError:
+    def refuse(self, message: str, hint: str, operation: str | None = None) -> TraceError:
         """The error of a model that cannot be traced, with the module and the line."""
         path = self.scopes[-1].path
         where = self.where()
-        at = "".join([f" in {path}" if path else "", f", {where}" if where else ""])
-        self.error = TraceError(f"{message}{at}", hint=hint)
+        at_ = "".join([f" in {path}" if path else "", f", {where}" if where else ""])
+        if operation is None:
+            self.error = TraceError(f"{message}{at_}", hint=hint)
+        else:
+            self.error = UnknownOperationError(f"{message}{at_}", operation=operation, hint=hint)
         return self.error
 
     # Nodes.
