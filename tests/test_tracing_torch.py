@@ -197,11 +197,27 @@ def test_scripted_modules_are_named() -> None:
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        scripted = torch.jit.script(nn.Sequential(nn.Conv2d(3, 3, 3)))
-    with pytest.raises(DeconvcalcError, match="TorchScript"):
-        dc.trace(
-            module(lambda self, x: torch.relu(self.part(x)), part=scripted), (8, 8), channels=3
-        )
+        part = torch.jit.script(nn.Sequential(nn.Conv2d(3, 3, 3)))
+    before = [one.device.type for one in part.parameters()]
+    with pytest.raises(dc.TraceError, match="TorchScript"):
+        dc.trace(module(lambda self, x: torch.relu(self.part(x)), part=part), (8, 8), channels=3)
+    assert [one.device.type for one in part.parameters()] == before
+
+
+def test_scripted_functions_are_let_pass_where_they_leave_sizes_alone() -> None:
+    import torch
+
+    call = torch.jit.ScriptFunction.__call__
+    unit = torch.jit.CompilationUnit(
+        "def swish(x): return x * x.sigmoid()\ndef shorter(x): return x[:, :, 1:]\n"
+    )
+    part = unit.swish
+    assert isinstance(part, torch.jit.ScriptFunction)
+    found = dc.trace(module(lambda _, x: part(x) + 1), (8, 9), channels=3)
+    assert found.ok
+    assert found.passed == ("swish",)
+    assert torch.jit.ScriptFunction.__call__ == call
+    assert "'shorter' is not known" in refused(lambda _, x: unit.shorter(x))
 
 
 def test_lazy_modules_and_missing_sizes_are_named() -> None:

@@ -180,7 +180,7 @@ def _trace(
         warnings.simplefilter("ignore")
         try:
             result = entry(lambda: model(*tracer.inputs))
-        except Exception as error:  # noqa: BLE001  # whatever the model's own code raises
+        except (Exception, SystemExit) as error:  # noqa: BLE001  # whatever its own code raises
             if tracer.error is None:
                 failed = _told(error)
     if tracer.error is not None:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     Handler = Callable[[Tracer, Any, Any, Any], Any]
 
-__all__ = ["Mode"]
+__all__ = ["Mode", "followed", "unknown"]
 
 
 class Mode(TorchFunctionMode):  # type: ignore[misc]  # torch is not read by the type checker
@@ -65,16 +65,16 @@ def _resolved(func: Any) -> Handler:
     if name in _FACTORIES:
         return _FACTORIES[name]
     if func is torch.Tensor.unfold:
-        return _followed(parts.windows)
+        return followed(parts.windows)
     base = name[:-1] if name.endswith("_") and not name.endswith("__") else name
     base = base.removesuffix("_with_indices")
     for table in _TABLES:
         for word in (name, base):
             if word in table:
-                return _followed(table[word])
+                return followed(table[word])
     if _is_pointwise(base):
-        return _followed(merges.elementwise)
-    return _followed(unknown)
+        return followed(merges.elementwise)
+    return followed(unknown)
 
 
 def _is_pointwise(name: str) -> bool:
@@ -85,7 +85,7 @@ def _is_pointwise(name: str) -> bool:
     return any(torch.Tag.pointwise in getattr(packet, one).tags for one in packet.overloads())
 
 
-def _followed(handler: Handler) -> Handler:
+def followed(handler: Handler) -> Handler:
     """A handler that is asked only where a tensor of the trace, or a size, is among arguments."""
 
     def follow(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
@@ -187,13 +187,13 @@ _DATA = """
 
 _PROPERTIES: dict[str, Handler] = {
     "shape": _shape,
-    "data": _followed(views.transparent),
-    "T": _followed(views.reverse),
-    "H": _followed(views.reverse),
-    "mT": _followed(views.transpose),
-    "mH": _followed(views.transpose),
-    "real": _followed(views.transparent),
-    "imag": _followed(views.transparent),
+    "data": followed(views.transparent),
+    "T": followed(views.reverse),
+    "H": followed(views.reverse),
+    "mT": followed(views.transpose),
+    "mH": followed(views.transpose),
+    "real": followed(views.transparent),
+    "imag": followed(views.transparent),
 }
 
 _READINGS: dict[str, Handler] = {

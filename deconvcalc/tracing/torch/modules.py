@@ -12,6 +12,7 @@ from torch.nn.modules.conv import _ConvTransposeNd
 
 from deconvcalc.errors import TraceError
 from deconvcalc.tracing.torch.known import Known, mark
+from deconvcalc.tracing.torch.mode import followed, unknown
 from deconvcalc.tracing.torch.tracer import Scope
 
 if TYPE_CHECKING:
@@ -50,12 +51,35 @@ def as_traced(model: Any, tracer: Tracer) -> Iterator[None]:
         paths = {id(one): path for path, one in modules.items()}
         handles.append(hooks.register_module_forward_pre_hook(_enters(tracer, paths)))
         handles.append(hooks.register_module_forward_hook(_leaves(tracer), always_call=True))
-        yield
+        with _scripts(tracer):
+            yield
     finally:
         for handle in handles:
             handle.remove()
         for module, attributes, contents in kept:
             _put_back(module, attributes, contents)
+
+
+@contextmanager
+def _scripts(tracer: Tracer) -> Iterator[None]:
+    """Functions in TorchScript, which cannot be followed, as operations that are not known."""
+    kind = torch.jit.ScriptFunction
+    kept = kind.__call__
+
+    def call(function: Any, *args: Any, **kwargs: Any) -> Any:
+        def script(*plain: Any, **named: Any) -> Any:
+            return kept(function, *plain, **named)
+
+        script.__name__ = function.name
+        script.__module__ = ""
+        with torch._C.DisableTorchFunction():
+            return followed(unknown)(tracer, script, args, kwargs)
+
+    kind.__call__ = call
+    try:
+        yield
+    finally:
+        kind.__call__ = kept
 
 
 def _kept(module: Any) -> tuple[Any, dict[str, Any], list[tuple[Any, Any]]]:

@@ -9,7 +9,7 @@ from deconvcalc.model.conditions import Condition
 from deconvcalc.model.extents import Extent, Joint, extent
 from deconvcalc.model.operations import simpler
 from deconvcalc.sets import accepted
-from deconvcalc.tracing.torch.arguments import Dim, size_of, symbolic
+from deconvcalc.tracing.torch.arguments import Dim, dim_of, size_of, symbolic
 from deconvcalc.tracing.torch.sizes import Size
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from deconvcalc.tracing.torch.guards import Guards
 
-__all__ = ["always", "broadcast", "product", "reshaped", "sliced"]
+__all__ = ["always", "broadcast", "positive", "product", "reshaped", "sliced"]
 
 
 def product(dims: Iterable[Dim]) -> Dim:
@@ -67,6 +67,15 @@ def always(condition: Condition) -> bool:
         for one in side.apart():
             held |= ~accepted(one.map)
     return not ~held
+
+
+def positive(one: Extent, held: Sequence[Dim]) -> bool:
+    """Whether a size is known to be at least 1: it is a product of such."""
+    number, factors = _factors([dim_of(one)])
+    known = {id(dim) for dim in held}
+    return number >= 1 and all(
+        id(part) in known or part in held or always(Condition(part, ">=", 1)) for part in factors
+    )
 
 
 def reshaped(

@@ -14,19 +14,20 @@ from typing import TYPE_CHECKING, Any
 import torch
 
 from deconvcalc.errors import SizeError, TraceError, UnknownOperationError
+from deconvcalc.model.conditions import Condition
 from deconvcalc.model.graph import Model
 from deconvcalc.model.operations import Given
 from deconvcalc.model.run import Fault, Run
 from deconvcalc.tracing.torch.arguments import Dim, Sizes, plain, size_of
 from deconvcalc.tracing.torch.guards import Guards
 from deconvcalc.tracing.torch.known import Known, at, flat, laid_out, mark
+from deconvcalc.tracing.torch.shapes import positive
 from deconvcalc.tracing.torch.sizes import Size
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from deconvcalc.layers import Layer
-    from deconvcalc.model.conditions import Condition
     from deconvcalc.model.extents import Extent
     from deconvcalc.model.graph import Node
     from deconvcalc.model.operations import Operation
@@ -108,8 +109,8 @@ class Tracer:
             return found
         if tensor.device.type == "meta":
             raise self.refuse(
-                "a tensor comes from code that cannot be followed, such as TorchScript",
-                "Call the plain module, or write that part with functions of torch.",
+                "a tensor comes from code that is not followed, such as a module made on the way",
+                "Make modules in __init__, and write the rest with functions of torch.",
             )
         return Known(None, tuple(tensor.shape), False)
 
@@ -317,15 +318,13 @@ class Tracer:
         layer: Layer | None = None,
     ) -> Any:
         """A node whose dimensions are computed already; `layer` is what it does at these sizes."""
-        from deconvcalc.model.conditions import Condition
-
         shape = laid_out(dims)
-        held = {id(dim) for tensor in tensors for dim in self.known(tensor).dims}
+        held = [dim for tensor in tensors for dim in self.known(tensor).dims]
         made = list(conditions)
         made += [
             Condition(one, ">=", 1, "at least 1 element is left", axis)
             for axis, one in enumerate(shape.extents)
-            if id(one) not in held and one.variables
+            if not positive(one, held)
         ]
         operation = Given(label, shape.channels, shape.extents, made, layer)
         return self.emit(operation, tensors, go, name, dims=dims, again=again, in_place=in_place)
