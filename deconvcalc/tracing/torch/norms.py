@@ -12,7 +12,7 @@ from deconvcalc.tracing.torch.shapes import product
 from deconvcalc.tracing.torch.tracer import Call
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from deconvcalc.tracing.torch.tracer import Tracer
 
@@ -35,9 +35,12 @@ def _same(
     tensor = args[0] if args else next(iter(kwargs.values()))
     known = tracer.known(tensor)
     name = func.__name__
+    go: Callable[[], Any] = Call(tracer, func, args, kwargs)
     in_place = name.endswith("_") or bool(kwargs.get("inplace"))
     name = name.rstrip("_")
-    go = Call(tracer, func, args, kwargs)
+    if name in _ACTIVATIONS and tensor.is_floating_point():
+        # torch's own meta functions would take most of the time of a trace.
+        go = (lambda: tensor) if in_place else tensor.detach
     node = tracer.source(tensor)
     lead = len(known.dims) - len(flat(node.shape))
     aligned = not conditions and same_dims(flat(node.shape), known.dims[lead:])
@@ -122,6 +125,14 @@ _SAME = """
     fliplr flipud tril triu channel_shuffle native_channel_shuffle logcumsumexp detach_ zero_
     fill_ normal_ uniform_ bernoulli bernoulli_ renorm fft ifft nan_to_num rot180
 """
+
+_ACTIVATIONS = frozenset(
+    """
+    relu relu6 leaky_relu elu selu celu gelu silu mish hardswish hardsigmoid hardtanh sigmoid tanh
+    logsigmoid softplus softsign tanhshrink dropout dropout1d dropout2d dropout3d alpha_dropout
+    """.split()  # noqa: SIM905  # shorter than a list
+)
+"""They need no check: a tensor of floats comes out as another of its size."""
 
 HANDLERS: dict[str, Any] = {
     **dict.fromkeys(_SAME.split(), identity),
