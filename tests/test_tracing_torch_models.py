@@ -34,6 +34,21 @@ def test_parameters_are_counted_as_torch_counts_them(name: str) -> None:
     assert found.passed == ()
 
 
+# Products of matrices, as in windows with attention, are not counted.
+@pytest.mark.parametrize("name", [name for name in NAMES if name != "windows"])
+def test_multiply_accumulates_are_half_of_what_torchs_counter_counts(name: str) -> None:
+    import torch
+    from torch.utils.flop_counter import FlopCounterMode
+
+    one = case(name)
+    model = one.make().eval()
+    counter = FlopCounterMode(display=False)
+    with counter, torch.no_grad():
+        model(torch.zeros(1, one.channels, *one.start))
+    found = dc.trace(model, one.start, channels=one.channels)
+    assert found.totals.macs == counter.get_total_flops() // 2
+
+
 @pytest.mark.parametrize(
     ("name", "text"),
     [

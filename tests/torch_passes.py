@@ -66,7 +66,7 @@ def _cases() -> dict[str, Case]:
         "dcgan": Case(torch_other.Generator, 100, (1, 1), (1, 2, 3, 5), most=20),
         "demucs": Case(torch_audio.Demucs, 1, (341,), lengths),
         "demucs without padding": Case(
-            lambda: torch_audio.Demucs(depth=3, pads=False), 1, (20,), range(1, 200), most=800
+            lambda: torch_audio.Demucs(depth=3, pads=False), 1, (148,), range(1, 200), most=800
         ),
         "hifi-gan, hop 256": Case(torch_audio.HiFiGAN, 10, (8,), range(1, 20)),
         "hifi-gan, hop 300": Case(

@@ -102,7 +102,7 @@ def linear(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
     rule = f"the last axis has {layer.in_features} elements"
     asked = [Condition(known.dims[-1], "==", layer.in_features, rule)]
     dims = (*known.dims[:-1], layer.out_features)
-    return tracer.given(repr(layer), dims, [tensor], go, "linear", asked)
+    return tracer.given(repr(layer), dims, [tensor], go, "linear", asked, layer=layer)
 
 
 def glu(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
@@ -113,7 +113,9 @@ def glu(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
     asked = [Condition(2, "divides", half, "the halved axis is even")]
     asked = [] if isinstance(half, int) and half % 2 == 0 else asked
     go = Call(tracer, func, args, kwargs)
-    return tracer.given("GLU", tuple(dims), [given["input"]], go, "glu", asked)
+    channels = dim % len(dims) == 1 and 3 <= len(dims) <= 5
+    layer = Identity("GLU") if channels else None
+    return tracer.given("GLU", tuple(dims), [given["input"]], go, "glu", asked, layer=layer)
 
 
 _SAME = """

@@ -10,7 +10,7 @@ from deconvcalc.layers import Flatten, Slice
 from deconvcalc.model.conditions import Condition
 from deconvcalc.model.extents import extent
 from deconvcalc.model.operations import Unflatten
-from deconvcalc.tracing.torch.arguments import bound, plain, same_dims, several, symbolic
+from deconvcalc.tracing.torch.arguments import bound, has_size, plain, same_dims, several, symbolic
 from deconvcalc.tracing.torch.known import flat
 from deconvcalc.tracing.torch.shapes import product, reshaped, sliced
 from deconvcalc.tracing.torch.sizes import Size
@@ -171,16 +171,19 @@ def getitem(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
     known = tracer.known(tensor)
     made, cuts = _indexed(tracer, tensor, items)
     go = Call(tracer, func, args, kwargs)
-    layer = None if cuts is None else _slice(cuts)
+    layer = None if cuts is None else _slice([plain(one) for one in cuts])
     if layer is not None:
         node = tracer.source(tensor)
         alike = same_dims(flat(node.shape), known.dims[1:])
         alike = alike and same_dims(made[:2], known.dims[:2])
-        if alike and node.shape.channels is not None and layer.axes == len(node.shape.extents):
+        alike = alike and node.shape.channels is not None
+        if not alike or layer.axes != len(node.shape.extents):
+            layer = None
+        elif not has_size(cuts or ()):
             return tracer.emit(layer, [tensor], go, "slice", lead=known.dims[:1])
     if cuts is not None and same_dims(made, known.dims):
         return tracer.same(tensor, go())
-    return tracer.given("Slice", made, [tensor], go, "slice")
+    return tracer.given("Slice", made, [tensor], go, "slice", layer=layer)
 
 
 def setitem(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> None:
@@ -243,13 +246,11 @@ def _indexed(
 
 
 def _slice(cuts: Sequence[slice | None]) -> Any:
-    """The layer of slices with plain ends; None where an end is computed."""
+    """The layer of slices with plain ends; None where nothing is cut, or no layer has the axes."""
     if len(cuts) < 3 or len(cuts) > 5:
         return None
     ends = [slice(None) if one is None else one for one in cuts]
     values = [end for one in ends for end in (one.start, one.stop, one.step)]
-    if any(type(one) is Size for one in values):
-        return None
     if all(one is None for one in values):
         return None
     return Slice(
