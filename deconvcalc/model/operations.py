@@ -389,9 +389,19 @@ class Given(Operation):
         conditions: what it asks for.
         layer: the layer that it is at the sizes it was traced at, for its costs and its field; None
             where it is none.
+        mixes: whether every place of its result depends on all of its sources.
+        counted: whether its multiply-accumulates are known, those of `layer` or none.
     """
 
-    __slots__ = _fields = ("name", "channels", "extents", "conditions", "layer")
+    __slots__ = _fields = (
+        "name",
+        "channels",
+        "extents",
+        "conditions",
+        "layer",
+        "mixes",
+        "counted",
+    )
     least = 0
     most = None
     name: str
@@ -399,6 +409,8 @@ class Given(Operation):
     extents: tuple[Extent, ...]
     conditions: tuple[Condition, ...]
     layer: Layer | None
+    mixes: bool
+    counted: bool
 
     def __init__(
         self,
@@ -407,8 +419,12 @@ class Given(Operation):
         extents: Sequence[Extent | int],
         conditions: Sequence[Condition] = (),
         layer: Layer | None = None,
+        *,
+        mixes: bool = False,
+        counted: bool = True,
     ) -> None:
         self._set(name=name, channels=channels, conditions=tuple(conditions), layer=layer)
+        self._set(mixes=mixes, counted=counted)
         self._set(extents=tuple([extent(one) for one in extents]))
 
     def on(self, shapes: Sequence[Shape]) -> Result:  # noqa: ARG002 - it is known already

@@ -132,7 +132,8 @@ def _dot(build: Build, call: Call) -> View:
     left += [size for axis, size in enumerate(other.axes) if axis != second]
     asked = [condition for condition in asked if condition.variables]
     sizes = left or [Fixed(1)]
-    return build.given(call.name, f"Dot({axes})", [one, other], sizes, len(sizes) - 1, asked)
+    what, last = f"Dot({axes})", len(sizes) - 1
+    return build.given(call.name, what, [one, other], sizes, last, asked, counted=False)
 
 
 def _recurrent(build: Build, call: Call) -> View | list[View] | None:
@@ -144,7 +145,8 @@ def _recurrent(build: Build, call: Call) -> View | list[View] | None:
     inner = getattr(layer, "forward_layer", layer)
     axes = [view.axes[0], Fixed(units)] if inner.return_sequences else [Fixed(units)]
     what = f"{type(layer).__name__}({units})"
-    return build.given(call.name, what, [view], axes, len(axes) - 1, _taken_steps(view))
+    last, asked = len(axes) - 1, _taken_steps(view)
+    return build.given(call.name, what, [view], axes, last, asked, mixes=True)
 
 
 def _taken_steps(view: View) -> list[Condition]:
@@ -169,8 +171,8 @@ def _attention(build: Build, call: Call) -> View | None:
         if key != value:
             asked.append(Condition(mine, "==", its, "keys and values are as many"))
     axes = [*query.axes[:-1], Fixed(call.outputs[0].shape[-1])]
-    what = type(call.operation).__name__
-    return build.given(call.name, what, call.views, axes, len(axes) - 1, asked)
+    what, last = type(call.operation).__name__, len(axes) - 1
+    return build.given(call.name, what, call.views, axes, last, asked, mixes=True, counted=False)
 
 
 def _time_distributed(build: Build, call: Call) -> View | None:

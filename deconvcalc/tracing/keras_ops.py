@@ -400,7 +400,8 @@ def _matmul(build: Build, call: Call) -> View | None:
     asked.append(Condition(one[-1], "==", other[-2], "the inner axes of the product are equal"))
     asked = [each for each in asked if each.variables]
     axes = [*around, one[-2], other[-1]]
-    return build.given(call.name, "Matmul()", call.views, axes, len(axes) - 1, asked)
+    last = len(axes) - 1
+    return build.given(call.name, "Matmul()", call.views, axes, last, asked, counted=False)
 
 
 def _window_op(kind: str) -> Handler:

@@ -133,6 +133,9 @@ class Build:
         channel: int | None,
         conditions: Sequence[Condition] = (),
         layer: Layer | None = None,
+        *,
+        mixes: bool = False,
+        counted: bool = True,
     ) -> View:
         """A node whose sizes are computed already, of all axes, the channels among them."""
         sizes = [extent(one) for one in axes]
@@ -146,7 +149,8 @@ class Build:
             whole = sizes.pop(channel or 0)
             if whole.variables:
                 asked.append(Condition(whole, "taken", 0, "every layer accepts its size"))
-        return self.put(name, Given(what, channels, sizes, asked, layer), views, channel)
+        made = Given(what, channels, sizes, asked, layer, mixes=mixes, counted=counted)
+        return self.put(name, made, views, channel)
 
     def standing(self, view: View, channel: int, name: str, wanted: int | None = None) -> View:
         """A tensor whose channels stand at an index, for a layer that wants them there.

@@ -228,6 +228,8 @@ class Builder:
         layer: Layer | None = None,
         weights: Iterable[Tensor] = (),
         title: str | None = None,
+        mixes: bool = False,
+        counted: bool = True,
     ) -> Tensor:
         """An operation whose sizes are computed here."""
         sizes = tuple(self.familiar(dims, node))
@@ -238,7 +240,15 @@ class Builder:
             held = [stored for one in sources for stored in one.weights]
             return Tensor(name, sizes, weights=held)
         shape = shape_of(sizes)
-        operation = Given(title or node.op, shape.channels, shape.extents, asked, layer)
+        operation = Given(
+            title or node.op,
+            shape.channels,
+            shape.extents,
+            asked,
+            layer,
+            mixes=mixes,
+            counted=counted,
+        )
         made = self.model.add(
             operation, *[self.placed(one) for one in live], name=self.names.of(node)
         )

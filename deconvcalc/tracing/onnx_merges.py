@@ -93,7 +93,8 @@ def _gemm(op: Op) -> list[Tensor]:
     rows, own = first.dims[::-1] if turned else first.dims
     conditions = _inner(own, inner)
     held = [one for one in op.tensors if one.node is None]
-    return [op.builder.given(op.node, (rows, outer), op.tensors, conditions, weights=held)]
+    made = (rows, outer)
+    return [op.builder.given(op.node, made, op.tensors, conditions, weights=held, counted=False)]
 
 
 def _is_weight(tensor: Tensor) -> bool:
@@ -127,7 +128,8 @@ def _matmul(op: Op) -> list[Tensor]:
     columns = (its[-1],) if other.rank > 1 else ()
     held = [t for t in (first, other) if t.node is None]
     made = (*dims, *rows, *columns)
-    return [op.builder.given(op.node, made, [first, other], conditions, weights=held)]
+    sources = [first, other]
+    return [op.builder.given(op.node, made, sources, conditions, weights=held, counted=False)]
 
 
 def _einsum(op: Op) -> list[Tensor]:
@@ -155,7 +157,7 @@ def _einsum(op: Op) -> list[Tensor]:
                 conditions.append(Condition(known, "==", size, rule, None, both))
     held = [one for one in tensors if one.node is None]
     dims = [sizes[letter][0] for letter in right]
-    return [op.builder.given(op.node, dims, tensors, conditions, weights=held)]
+    return [op.builder.given(op.node, dims, tensors, conditions, weights=held, counted=False)]
 
 
 # Reductions.
@@ -220,9 +222,10 @@ def _recurrent(op: Op) -> list[Tensor]:
     if op.attribute("layout", 0):
         batch, length = first.dims[:2]
         state, result = (batch, directions, units), (batch, length, directions, units)
-    made = op.builder.given(op.node, result, [first], conditions, weights=op.tensors[1:4])
+    held = op.tensors[1:4]
+    made = op.builder.given(op.node, result, [first], conditions, weights=held, mixes=True)
     later = [
-        op.builder.given(op.node, state, [first], output=place)
+        op.builder.given(op.node, state, [first], output=place, mixes=True)
         for place, name in enumerate(op.node.outputs)
         if place and name
     ]

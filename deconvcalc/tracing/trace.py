@@ -187,7 +187,7 @@ class Trace:
     def _macs(self, node: Node) -> int | None:
         layer = _layer(node)
         if layer is None or not node.sources:
-            return 0
+            return 0 if getattr(node.operation, "counted", True) else None
         before = self.run.shapes[node.sources[0].index]
         sizes = before.numbers or ()
         if isinstance(layer, Dense):

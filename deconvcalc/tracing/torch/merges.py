@@ -246,7 +246,8 @@ def matmul(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
     lead, asked = broadcast([left[:-2], right[:-2]], "stacks of matrices have one size, or size 1")
     conditions += [Condition(held.left, held.relation, held.right, held.rule) for _, held in asked]
     ends = (*left[-2:-1], *(right[-1:] if len(right) > 1 else ()))
-    return tracer.given("Matmul", (*lead, *ends), [one, other], go, name, conditions)
+    made = (*lead, *ends)
+    return tracer.given("Matmul", made, [one, other], go, name, conditions, counted=False)
 
 
 def einsum(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
@@ -270,7 +271,8 @@ def einsum(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
         right = "".join(sorted(one for one in sizes if left.count(one) == 1))
     made = tuple([sizes[letter] for letter in right])
     go = Call(tracer, func, args, kwargs)
-    return tracer.given(f"Einsum({equation!r})", made, tensors, go, "einsum", conditions)
+    label = f"Einsum({equation!r})"
+    return tracer.given(label, made, tensors, go, "einsum", conditions, counted=False)
 
 
 def attention(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
@@ -284,7 +286,9 @@ def attention(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
         conditions.append(Condition(one, "==", other, rule))
     go = Call(tracer, func, args, kwargs)
     tensors = [query, key, value]
-    return tracer.given("Attention", made, tensors, go, "attention", conditions)
+    return tracer.given(
+        "Attention", made, tensors, go, "attention", conditions, mixes=True, counted=False
+    )
 
 
 def multi_head(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
@@ -292,8 +296,9 @@ def multi_head(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
     query, key = args[:2]
     result, weights = Call(tracer, func, args, kwargs)()
     dims, others = tracer.known(query).dims, tracer.known(key).dims
+    label, sources = "MultiheadAttention", [query, *args[1:3]]
     made = tracer.given(
-        "MultiheadAttention", dims, [query, *args[1:3]], lambda: result, "attention"
+        label, dims, sources, lambda: result, "attention", mixes=True, counted=False
     )
     if weights is None:
         return made, None
@@ -310,10 +315,11 @@ def recurrent(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
     result = func(*tracer.real(args), **tracer.real(dict(kwargs)))
     out, *states = result
     made = (*dims[:-1], int(out.shape[-1]))
-    first = tracer.given(func.__name__.upper(), made, [tensor], lambda: out, func.__name__)
+    name = func.__name__
+    first = tracer.given(name.upper(), made, [tensor], lambda: out, name, mixes=True)
     ends = [tuple(one.shape) for one in states]
     found = [
-        tracer.given("State", end, [tensor], lambda one=one: one, "state")  # type: ignore[misc]  # bound now
+        tracer.given("State", end, [tensor], lambda one=one: one, "state", mixes=True)  # type: ignore[misc]  # bound now
         for end, one in zip(ends, states, strict=True)
     ]
     return (first, *found)

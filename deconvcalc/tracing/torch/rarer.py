@@ -59,7 +59,8 @@ def bilinear(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
     given = bound("one other weight bias", args, kwargs)
     made = (*tracer.known(given["one"]).dims[:-1], int(given["weight"].shape[0]))
     sources = [given["one"], given["other"]]
-    return tracer.given("Bilinear", made, sources, Call(tracer, func, args, kwargs), "bilinear")
+    go = Call(tracer, func, args, kwargs)
+    return tracer.given("Bilinear", made, sources, go, "bilinear", counted=False)
 
 
 def cell(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:

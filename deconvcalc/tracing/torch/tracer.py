@@ -316,6 +316,8 @@ class Tracer:
         again: Callable[[Fault], str | None] | None = None,
         in_place: bool = False,
         layer: Layer | None = None,
+        mixes: bool = False,
+        counted: bool = True,
     ) -> Any:
         """A node whose dimensions are computed already; `layer` is what it does at these sizes."""
         shape = laid_out(dims)
@@ -326,7 +328,9 @@ class Tracer:
             for axis, one in enumerate(shape.extents)
             if not positive(one, held)
         ]
-        operation = Given(label, shape.channels, shape.extents, made, layer)
+        operation = Given(
+            label, shape.channels, shape.extents, made, layer, mixes=mixes, counted=counted
+        )
         return self.emit(operation, tensors, go, name, dims=dims, again=again, in_place=in_place)
 
     def _words(
