@@ -386,3 +386,16 @@ def test_the_page_on_pytorch_models_says_what_happens() -> None:
     runner.run(example)
     assert runner.tries > 10
     assert runner.failures == 0
+
+
+@pytest.mark.parametrize(
+    ("kind", "axes"), [("Conv1d", ("n",)), ("Conv2d", ("h", "w")), ("Conv3d", ("d", "h", "w"))]
+)
+def test_one_int_is_the_size_of_every_axis_that_the_first_layer_has(
+    kind: str, axes: tuple[str, ...]
+) -> None:
+    from torch import nn
+
+    found = dc.trace(nn.Sequential(nn.ReLU(), getattr(nn, kind)(2, 2, 3)), 9)
+    assert found.point == dict.fromkeys(axes, 9)
+    assert dc.trace(nn.ReLU(), 9, channels=2).point == {"h": 9, "w": 9}

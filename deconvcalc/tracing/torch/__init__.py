@@ -29,7 +29,7 @@ def inputs_of(model: Any, size: Any, channels: Any = None) -> tuple[InputSpec, .
     Args:
         model: the module or the function.
         size: the spatial sizes, of all inputs; or a dict of them by name, which also says which
-            arguments are inputs.
+            arguments are inputs. One int is for as many axes as the first layer has.
         channels: the channels, of all inputs, or a dict of them by name. None takes those that the
             first layer wants; a name with None has no channel axis.
 
@@ -56,7 +56,8 @@ def inputs_of(model: Any, size: Any, channels: Any = None) -> tuple[InputSpec, .
     specs: list[InputSpec] = []
     for name in names:
         sizes = size[name] if isinstance(size, dict) else size
-        sizes = tuple(sizes) if isinstance(sizes, (tuple, list)) else (sizes,)
+        several = isinstance(sizes, (tuple, list))
+        sizes = tuple(sizes) if several else (sizes,) * _first_axes(model)
         deep = channels.get(name) if isinstance(channels, dict) else channels
         if deep is None and not (isinstance(channels, dict) and name in channels):
             deep = _first_channels(model)
@@ -71,6 +72,15 @@ def inputs_of(model: Any, size: Any, channels: Any = None) -> tuple[InputSpec, .
             axes = tuple([f"{name}.{one}" for one in axes])
         specs.append(InputSpec(name, deep, sizes, axes))
     return tuple(specs)
+
+
+def _first_axes(model: Any) -> int:
+    """How many axes the first layer has whose class is named for them; an image's, if none is."""
+    for one in model.modules() if hasattr(model, "modules") else ():
+        name = type(one).__name__
+        if name[-2:] in ("1d", "2d", "3d"):
+            return int(name[-2])
+    return 2
 
 
 def _first_channels(model: Any) -> int:
