@@ -1,8 +1,7 @@
 """What a layer costs: parameters, multiply-accumulates, memory.
 
 Multiply-accumulates are counted as PyTorch's flop counter counts them, which tells two operations
-for each: a transposed convolution on its input; a bias, a recurrent layer and everything
-elementwise not at all.
+for each: a transposed convolution on its input; a bias and everything elementwise not at all.
 """
 
 from __future__ import annotations

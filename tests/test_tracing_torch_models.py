@@ -34,8 +34,7 @@ def test_parameters_are_counted_as_torch_counts_them(name: str) -> None:
     assert found.passed == ()
 
 
-# Products of matrices, as in windows with attention, are not counted.
-@pytest.mark.parametrize("name", [name for name in NAMES if name != "windows"])
+@pytest.mark.parametrize("name", NAMES)
 def test_multiply_accumulates_are_half_of_what_torchs_counter_counts(name: str) -> None:
     import torch
     from torch.utils.flop_counter import FlopCounterMode
@@ -46,7 +45,15 @@ def test_multiply_accumulates_are_half_of_what_torchs_counter_counts(name: str) 
     with counter, torch.no_grad():
         model(torch.zeros(1, one.channels, *one.start))
     found = dc.trace(model, one.start, channels=one.channels)
-    assert found.totals.macs == counter.get_total_flops() // 2
+    known = sum(row.macs or 0 for row in found.rows)
+    if name == "windows":  # products of matrices, as in attention: their number is not told
+        assert found.totals.macs is None
+        assert known < counter.get_total_flops() // 2
+    elif name.startswith("demucs"):  # torch's counter does not count the LSTM, nor do we
+        assert found.totals.macs is None
+        assert known == counter.get_total_flops() // 2
+    else:
+        assert found.totals.macs == known == counter.get_total_flops() // 2
 
 
 @pytest.mark.parametrize(

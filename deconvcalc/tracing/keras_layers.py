@@ -88,7 +88,7 @@ def _dense(build: Build, call: Call) -> View:
         dense = Dense(units, in_features=taken, bias=bias)
         return build.put(call.name, dense, [view], view.channel)
     axes = [*view.axes[:-1], Fixed(units)]
-    return build.given(call.name, f"Dense({units})", [view], axes, last)
+    return build.given(call.name, f"Dense({units})", [view], axes, last, counted=False)
 
 
 def _flatten(build: Build, call: Call) -> View:
@@ -146,7 +146,7 @@ def _recurrent(build: Build, call: Call) -> View | list[View] | None:
     axes = [view.axes[0], Fixed(units)] if inner.return_sequences else [Fixed(units)]
     what = f"{type(layer).__name__}({units})"
     last, asked = len(axes) - 1, _taken_steps(view)
-    return build.given(call.name, what, [view], axes, last, asked, mixes=True)
+    return build.given(call.name, what, [view], axes, last, asked, mixes=True, counted=False)
 
 
 def _taken_steps(view: View) -> list[Condition]:
@@ -192,7 +192,8 @@ def _time_distributed(build: Build, call: Call) -> View | None:
     asked += _taken_all(made)
     after = None if made.channel is None else made.channel + 1
     what = f"TimeDistributed({made.node.operation!r})"
-    return build.given(call.name, what, [view], [steps, *made.axes], after, asked)
+    axes = [steps, *made.axes]
+    return build.given(call.name, what, [view], axes, after, asked, counted=False)
 
 
 def _taken_all(view: View) -> list[Condition]:

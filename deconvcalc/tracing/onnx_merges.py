@@ -223,7 +223,9 @@ def _recurrent(op: Op) -> list[Tensor]:
         batch, length = first.dims[:2]
         state, result = (batch, directions, units), (batch, length, directions, units)
     held = op.tensors[1:4]
-    made = op.builder.given(op.node, result, [first], conditions, weights=held, mixes=True)
+    made = op.builder.given(
+        op.node, result, [first], conditions, weights=held, mixes=True, counted=False
+    )
     later = [
         op.builder.given(op.node, state, [first], output=place, mixes=True)
         for place, name in enumerate(op.node.outputs)

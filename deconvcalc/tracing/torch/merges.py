@@ -316,7 +316,7 @@ def recurrent(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
     out, *states = result
     made = (*dims[:-1], int(out.shape[-1]))
     name = func.__name__
-    first = tracer.given(name.upper(), made, [tensor], lambda: out, name, mixes=True)
+    first = tracer.given(name.upper(), made, [tensor], lambda: out, name, mixes=True, counted=False)
     ends = [tuple(one.shape) for one in states]
     found = [
         tracer.given("State", end, [tensor], lambda one=one: one, "state", mixes=True)  # type: ignore[misc]  # bound now
