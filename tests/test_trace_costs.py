@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -206,3 +210,40 @@ def test_fields_are_the_support_of_a_numeric_gradient(name: str) -> None:
                 assert (low, high) == span
             else:
                 assert inside[0] <= low <= high <= inside[1]
+
+
+ON_TORCH = """
+import functools, json, torch
+import deconvcalc as dc
+from torch.utils.flop_counter import FlopCounterMode
+from tests.models import keras_nets
+
+names = ("unet", "vae", "two_branches_dense", "squeeze_excite", "volume")
+makes = {name: getattr(keras_nets, name) for name in names}
+makes |= {f"fcn-{stride}": functools.partial(keras_nets.fcn, stride) for stride in (8, 16, 32)}
+found = {}
+for name, make in makes.items():
+    model = make()
+    shape = [32 if size is None else size for size in model.inputs[0].shape[1:]]
+    counter = FlopCounterMode(display=False)
+    with counter, torch.no_grad():
+        model(torch.zeros(1, *shape))
+    totals = dc.trace(model, tuple(shape[:-1])).totals
+    ours = [totals.parameters, totals.macs]
+    found[name] = [ours, [model.count_params(), counter.get_total_flops() // 2]]
+print(json.dumps(found))
+"""
+
+
+def test_keras_models_cost_what_torch_counts_on_its_backend() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", ON_TORCH],
+        env={**os.environ, "KERAS_BACKEND": "torch"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    found = json.loads(done.stdout.splitlines()[-1])
+    assert len(found) == 8
+    for name, (ours, its) in found.items():
+        assert ours == its, name
