@@ -161,7 +161,8 @@ class Run:
         index = self.model[node].index if isinstance(node, str) else node.index
         return self.shapes[index].numbers or ()
 
-    def _put(self, node: Node) -> None:
+    def put(self, node: Node) -> None:
+        """The next node of the model, in its order."""
         shape, asked = self._shaped(node)
         for condition, general in zip(asked, node.conditions, strict=False):
             if not condition.holds({}):
@@ -276,7 +277,7 @@ def run(model: Model, point: Point) -> Run:
     """A model at one input."""
     made = Run(model, point)
     for node in model.nodes:
-        made._put(node)
+        made.put(node)
     return made
 
 

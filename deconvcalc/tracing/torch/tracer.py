@@ -90,7 +90,7 @@ class Tracer:
 
     def _input(self, spec: InputSpec) -> Any:
         node = self.model.input(spec.name, channels=spec.channels, axes=spec.axes)
-        self.run._put(node)
+        self.run.put(node)
         dims: tuple[Dim, ...] = (1, *([] if spec.channels is None else [spec.channels]))
         dims += spec.extents
         sizes = [one if isinstance(one, int) else one.at(self.point) for one in dims]
@@ -213,7 +213,7 @@ class Tracer:
         node = self.model.add(operation, *sources, name=self.name(name))
         node.where = self.where()
         self.owners.setdefault(self.scopes[-1].path, node)
-        self.run._put(node)
+        self.run.put(node)
         return node
 
     def emit(
