@@ -249,6 +249,15 @@ def test_axes_of_one_size_each_ask_nothing_more(features: int, said: str) -> Non
     assert ((8, 6) in model.admissible()) == (features == 96)
 
 
+def test_a_huge_number_of_features_is_asked_point_by_point() -> None:
+    model = dc.Model()
+    x = model.add(dc.Flatten(), model.input(channels=3))
+    model.output(model.add(dc.Dense(10, in_features=3 * 10**18), x))
+    admissible = model.admissible()
+    assert (10**9, 10**9) in admissible
+    assert (10**9, 10**9 + 1) not in admissible
+
+
 def test_sizes_taken_from_another_tensor() -> None:
     model = dc.Model()
     image = model.input(channels=4, axes=1)

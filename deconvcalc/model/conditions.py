@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Condition"]
 
+MOST_PINNED = 10**10
+"""Up to this, the divisors of a number are looked for."""
+
 _HOLDS: dict[str, Callable[[int, int], bool]] = {
     "==": operator.eq,
     "!=": operator.ne,
@@ -127,9 +130,12 @@ class Condition(Value):
         """What a product of sizes that has to be a number asks of each input axis by itself.
 
         Each factor has to divide the number, and of two each has to leave what the other can be.
+        Numbers beyond MOST_PINNED tell nothing: their divisors take too long to find.
         """
         number, factors = self.right.constant, _factors(self.left)
-        if self.relation != "==" or number is None or factors is None or number < 1:
+        if self.relation != "==" or number is None or factors is None:
+            return
+        if not 1 <= number <= MOST_PINNED:
             return
         varying = [factor for factor in factors if isinstance(factor, Along)]
         fixed = prod([factor.value for factor in factors if isinstance(factor, Fixed)])
