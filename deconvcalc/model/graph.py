@@ -8,7 +8,7 @@ from deconvcalc.errors import LayerError
 from deconvcalc.layers import Dense, Flatten, Layer
 from deconvcalc.model.conditions import Condition
 from deconvcalc.model.extents import variable
-from deconvcalc.model.operations import Input, Operation, Shape, applied
+from deconvcalc.model.operations import Input, Operation, applied
 from deconvcalc.values import MOST_AXES, integer
 
 if TYPE_CHECKING:
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from deconvcalc.model.admissible import Admissible
     from deconvcalc.model.run import Run
+    from deconvcalc.model.shapes import Shape
 
 __all__ = ["AXIS_NAMES", "Model", "Node"]
 

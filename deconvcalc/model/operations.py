@@ -9,24 +9,12 @@ from __future__ import annotations
 from math import prod
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from deconvcalc.errors import DeconvcalcError, LayerError
-from deconvcalc.layers import (
-    Conv,
-    ConvTranspose,
-    Dense,
-    DepthwiseConv,
-    Flatten,
-    Fold,
-    GlobalPool,
-    Layer,
-    PixelShuffle,
-    PixelUnshuffle,
-    Reshape,
-    Unfold,
-)
-from deconvcalc.layers.stacks import compose
+from deconvcalc.errors import LayerError
+from deconvcalc.layers import ConvTranspose, Layer
 from deconvcalc.model.conditions import Condition
 from deconvcalc.model.extents import Along, Extent, Fixed, extent
+from deconvcalc.model.passing import passed
+from deconvcalc.model.shapes import Result, Shape
 from deconvcalc.values import MOST_AXES, Value, integer
 
 if TYPE_CHECKING:
@@ -42,41 +30,10 @@ __all__ = [
     "Operation",
     "PadTo",
     "ResizeTo",
-    "Shape",
     "TransposeTo",
     "Unflatten",
     "applied",
 ]
-
-
-class Shape(Value):
-    """The channels and the spatial sizes of a tensor, without its batch.
-
-    Args:
-        channels: how many channels, or None: not known, or there is no channel axis.
-        extents: the sizes of the spatial axes.
-    """
-
-    __slots__ = _fields = ("channels", "extents")
-    channels: int | None
-    extents: tuple[Extent, ...]
-
-    def __init__(self, channels: int | None, extents: Sequence[Extent | int]) -> None:
-        self._set(channels=channels, extents=tuple([extent(one) for one in extents]))
-
-    @property
-    def numbers(self) -> tuple[int, ...] | None:
-        """The sizes, where all are plain numbers."""
-        if all(isinstance(one, Fixed) for one in self.extents):
-            return tuple([one.at({}) for one in self.extents])
-        return None
-
-    def __str__(self) -> str:
-        sizes = " x ".join(map(str, self.extents)) or "no spatial axis"
-        return sizes if self.channels is None else f"{self.channels} channels of {sizes}"
-
-
-Result = tuple[Shape, list[Condition]]
 
 
 class Operation(Value):
@@ -332,7 +289,7 @@ class TransposeTo(_Like):
         """The sizes of the second tensor, where the layer can give them."""
         first, like = shapes
         _same_rank(first, like, "TransposeTo")
-        natural, conditions = applied(self.layer, [first])
+        natural, conditions = passed(self.layer, first)
         stride = self.layer.stride
         for axis, (one, its) in enumerate(zip(natural.extents, like.extents, strict=True)):
             step = stride[axis] if isinstance(stride, tuple) else stride
@@ -503,9 +460,6 @@ def _steps(one: Extent) -> int:
 _MANY = 64
 
 
-# Layers.
-
-
 def applied(operation: Layer | Operation, shapes: Sequence[Shape]) -> Result:
     """The shape that a layer or an operation gives, and what it asks for.
 
@@ -516,134 +470,4 @@ def applied(operation: Layer | Operation, shapes: Sequence[Shape]) -> Result:
     if isinstance(operation, Operation):
         return operation.on(shapes)
     (shape,) = shapes
-    if isinstance(operation, Dense):
-        return _dense(operation, shape)
-    if isinstance(operation, Flatten):
-        return _flat(shape)
-    if isinstance(operation, GlobalPool) and not operation.keepdims:
-        _through(operation, shape)
-        return Shape(shape.channels, ()), []
-    if isinstance(operation, (Reshape, Fold, Unfold)):
-        return _coupled(operation, shape)
-    channels, conditions = _channels(operation, shape)
-    least = getattr(operation, "least_elements", 1)
-    if least > 1:
-        rule = f"there are at least {least} elements"
-        held = prod(shape.extents[1:], start=shape.extents[0])
-        conditions.append(Condition(held, ">=", least, rule))
-    return Shape(channels, _through(operation, shape)), conditions
-
-
-def _through(layer: Layer, shape: Shape) -> tuple[Extent, ...]:
-    """The sizes after a layer whose axes are apart."""
-    sizes = shape.extents
-    if layer.axes not in (None, len(sizes)):
-        raise LayerError(
-            f"{layer} has {layer.axes} axes, and what it gets has {len(sizes)}",
-            layer=layer,
-            rule="axes",
-            hint="Give the input as many axes as the layers have.",
-        )
-    numbers = shape.numbers
-    if numbers:
-        return tuple([Fixed(one) for one in layer.output_size(numbers)])
-    try:
-        maps = layer.size_map()
-    except DeconvcalcError:  # no single floor
-        maps = compose([layer])
-    if not isinstance(maps, tuple):
-        maps = (maps,) * len(sizes)
-    return tuple([one.then(size_map) for one, size_map in zip(sizes, maps, strict=True)])
-
-
-def _channels(layer: Layer, shape: Shape) -> tuple[int | None, list[Condition]]:
-    """The channels after a layer, and what it asks of those before."""
-    known = shape.channels
-    wanted = getattr(layer, "in_channels", None)
-    conditions = []
-    if wanted is not None and known is not None and wanted != known:
-        rule = f"the layer takes {wanted} channels"
-        conditions.append(Condition(known, "==", wanted, rule, "channels"))
-    if isinstance(layer, DepthwiseConv):
-        deep = None if known is None else known * layer.multiplier
-        return layer.out_channels or deep, conditions
-    if isinstance(layer, (Conv, ConvTranspose)):
-        return layer.out_channels, conditions
-    if isinstance(layer, PixelShuffle):
-        factor = layer.factor
-        block = prod(factor) if isinstance(factor, tuple) else factor ** len(shape.extents)
-        if known is None:
-            return None, conditions
-        if isinstance(layer, PixelUnshuffle):
-            return known * block, conditions
-        if known % block:
-            rule = f"the channels are a multiple of {block}"
-            conditions.append(Condition(block, "divides", known, rule, "channels"))
-        return max(known // block, 1), conditions
-    return known, conditions
-
-
-def _dense(layer: Dense, shape: Shape) -> Result:
-    """A linear layer on the last axis; on the channels, where no spatial axis is left."""
-    size = shape.extents[-1] if shape.extents else shape.channels
-    conditions = []
-    if layer.in_features is not None and size is not None:
-        rule = f"the last axis has {layer.in_features} elements"
-        axis = len(shape.extents) - 1 if shape.extents else "channels"
-        conditions.append(Condition(size, "==", layer.in_features, rule, axis))
-    if not shape.extents:
-        return Shape(layer.out_features, ()), conditions
-    return Shape(shape.channels, (*shape.extents[:-1], layer.out_features)), conditions
-
-
-def _flat(shape: Shape) -> Result:
-    """All elements along one axis, those of all channels too."""
-    if not shape.extents:
-        return shape, []
-    if shape.channels is None:
-        raise LayerError(
-            "Flatten counts the channels in, and they are not known",
-            rule="channels",
-            hint="Say how many channels the input has, and each layer gives.",
-        )
-    return Shape(None, [prod(shape.extents, start=extent(shape.channels))]), []
-
-
-def _coupled(layer: Reshape | Fold | Unfold, shape: Shape) -> Result:
-    """Layers that need the sizes of all axes at once.
-
-    Raises:
-        LayerError: another number of axes than the layer works on.
-    """
-    count = len(shape.extents)
-    if count == 0 or (isinstance(layer, Fold) and count > 1):
-        needs = "one axis" if isinstance(layer, Fold) else "spatial axes"
-        raise LayerError(f"{layer} needs {needs}, and gets {shape}", layer=layer, rule="axes")
-    numbers = shape.numbers
-    channels = shape.channels
-    if isinstance(layer, Unfold):
-        channels = None if channels is None else channels * _taps(layer, len(shape.extents))
-        if numbers:
-            return Shape(channels, layer.output_size(numbers)), []
-        windows = Conv(
-            layer.kernel_size, stride=layer.stride, padding=layer.padding, dilation=layer.dilation
-        )
-        counts = _through(windows, shape)
-        return Shape(channels, [prod(counts[1:], start=counts[0])]), []
-    if isinstance(layer, Fold):
-        channels = None if channels is None else channels // _taps(layer, len(layer.size))
-        rule = f"there are {layer._windows} windows"
-        return Shape(channels, layer.size), [
-            Condition(shape.extents[0], "==", layer._windows, rule, 0)
-        ]
-    held, known = prod(shape.extents[1:], start=shape.extents[0]), layer._known()
-    rule = f"the elements of the input fill {layer.sizes}"
-    if -1 not in layer.sizes:
-        return Shape(channels, layer.sizes), [Condition(held, "==", known, rule)]
-    made = [held // known if one == -1 else extent(one) for one in layer.sizes]
-    return Shape(channels, made), [Condition(known, "divides", held, rule)]
-
-
-def _taps(layer: Fold | Unfold, axes: int) -> int:
-    kernel = layer.kernel_size
-    return prod(kernel) if isinstance(kernel, tuple) else int(kernel) ** axes
+    return passed(operation, shape)

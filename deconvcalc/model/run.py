@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 from deconvcalc.errors import DeconvcalcError, SizeError
 from deconvcalc.layers import Layer
 from deconvcalc.model.conditions import Condition
-from deconvcalc.model.operations import Given, Input, Shape, applied
+from deconvcalc.model.operations import Given, Input, applied
+from deconvcalc.model.shapes import Shape
 from deconvcalc.terms import letter
 from deconvcalc.values import Value
 

@@ -14,7 +14,8 @@ from deconvcalc.layers import Identity, Layer
 from deconvcalc.model.conditions import Condition
 from deconvcalc.model.extents import Along, Extent, Fixed, extent, variable
 from deconvcalc.model.graph import Model, Node
-from deconvcalc.model.operations import Given, Operation, Shape, applied, simpler
+from deconvcalc.model.operations import Given, Operation, applied, simpler
+from deconvcalc.model.shapes import Shape
 from deconvcalc.sets import LimitError
 from deconvcalc.tracing.onnx_file import OnnxError
 from deconvcalc.tracing.onnx_names import Names, where

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from deconvcalc.model.graph import Node
-    from deconvcalc.model.operations import Shape
+    from deconvcalc.model.shapes import Shape
 
 __all__ = ["asked", "inputs_of", "learned", "put", "same_names", "traced", "wanted"]
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import torch
 
-from deconvcalc.model.operations import Shape
+from deconvcalc.model.shapes import Shape
 from deconvcalc.tracing.torch.arguments import Dim, dim_of
 
 if TYPE_CHECKING:

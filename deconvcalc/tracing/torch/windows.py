@@ -15,7 +15,8 @@ from deconvcalc.formulas import effective_kernel
 from deconvcalc.layers import GlobalPool, Unfold
 from deconvcalc.model.conditions import Condition
 from deconvcalc.model.extents import extent
-from deconvcalc.model.operations import Shape, applied
+from deconvcalc.model.operations import applied
+from deconvcalc.model.shapes import Shape
 from deconvcalc.tracing.torch.arguments import (
     bound,
     dim_of,
