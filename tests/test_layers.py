@@ -603,7 +603,7 @@ def test_flags_text_and_numbers(build: Callable[[], Any], message: str) -> None:
 
 def test_errors_are_one_family() -> None:
     kinds = [getattr(dc, name) for name in dc.__all__ if name.endswith("Error")]
-    assert len(kinds) == 9
+    assert len(kinds) == 12
     for kind in kinds:
         assert issubclass(kind, dc.DeconvcalcError)
         assert issubclass(kind, ValueError)

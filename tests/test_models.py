@@ -597,3 +597,43 @@ def test_ten_thousand_layers_are_a_model_like_any_other() -> None:
     model.output(x)
     assert model.admissible().sets["n"] == dc.Sizes.all()
     assert model.run(9).size(x) == (9,)
+
+
+def test_a_norm_needs_elements_over_all_axes_together() -> None:
+    model = dc.Model()
+    model.output(model.add(dc.Identity("norm", least_elements=2), model.input(channels=3)))
+    admissible = model.admissible()
+    for pair in product(range(1, 5), repeat=2):
+        assert (pair in admissible) == (prod(pair) >= 2) == model.run(pair).runs
+
+
+def test_sizes_behind_a_flatten_may_be_deep_and_shared() -> None:
+    model = dc.Model()
+    x = model.add(dc.Flatten(), model.input(channels=3))
+    for _ in range(1_500):
+        x = model.add(dc.Conv(3, stride=1, padding=1), x)
+    deep = model.output(x)
+    assert deep.shape.extents[0].at({"h": 8, "w": 4}) == 96
+    assert (8, 4) in model.admissible()
+    size: Any = variable("h") * variable("w")
+    other: Any = variable("h") * variable("w")
+    for _ in range(200):
+        size, other = size + size, other + other
+    assert size.at({"h": 2, "w": 3}) == 6 * 2**200
+    assert size == other
+    assert hash(size) == hash(other)
+    assert str(size) == "a function of h, w"
+    assert len(list(size.apart())) == 2
+
+
+def test_a_dense_layer_works_on_every_row_of_every_channel() -> None:
+    model = dc.Model()
+    model.output(model.add(dc.Dense(4, in_features=8), model.input(channels=3)))
+    assert dc.trace(model, (8, 8)).totals.macs == 3 * 8 * 8 * 4
+
+
+def test_sizes_beyond_what_anything_counts_are_refused() -> None:
+    model = dc.Model()
+    model.output(model.add(dc.Conv(3), model.input()))
+    with pytest.raises(SizeError, match="beyond"):
+        model.run(10**30)

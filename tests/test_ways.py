@@ -113,3 +113,13 @@ def test_what_a_layer_refuses_before_it_is_compared_needs_no_way_of_its_own() ->
 
     found, left = ways(body, ("n",))
     assert (len(found), left) == (2, [])
+
+
+def test_a_product_that_is_compared_leaves_nothing_unknown() -> None:
+    def body(asks: Callable[..., bool], at: dict[str, Extent]) -> None:
+        asks(at["h"] * at["w"], "==", 12)
+
+    found, left = ways(body, ("h", "w"))
+    assert (len(found), left) == (2, [])
+    for h, w in product(range(1, 15), repeat=2):
+        assert sum([{"h": h, "w": w} in one for one in found]) == 1

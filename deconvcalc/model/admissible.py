@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from deconvcalc.errors import SizeError, UndecidedError
 from deconvcalc.sets import LimitError, Sizes
-from deconvcalc.values import Value, integer
+from deconvcalc.values import LARGEST, Value, integer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -189,7 +189,7 @@ def region(
             sets[name] = _met(sets[name], held)
         elif not held:
             return Region(dict.fromkeys(variables, Sizes.none()))
-    for condition in left:
+    for condition in [] if guards else left:  # the region of a guard and its opposite is all
         for name, held in condition.shadows():
             sets[name] = _met(sets[name], held)
     return Region(sets, left) if guards else _settled(sets, left)
@@ -245,6 +245,12 @@ def point(variables: Sequence[str], sizes: Any) -> dict[str, int]:
         if number < 1:
             raise SizeError(
                 f"the size of axis {name} must be at least 1, not {number}", size=number, rule=name
+            )
+        if number > LARGEST:
+            raise SizeError(
+                f"the size of axis {name} is beyond {LARGEST}",
+                rule=name,
+                hint="Take a smaller one.",
             )
         given[name] = number
     return given

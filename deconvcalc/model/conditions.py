@@ -21,6 +21,9 @@ __all__ = ["Condition"]
 MOST_PINNED = 10**10
 """Up to this, the divisors of a number are looked for."""
 
+MOST_FACTORS = 50
+"""A product of more parts is not taken apart."""
+
 _HOLDS: dict[str, Callable[[int, int], bool]] = {
     "==": operator.eq,
     "!=": operator.ne,
@@ -184,7 +187,7 @@ def divisors(number: int) -> list[int]:
 
 def _factors(one: Extent) -> list[Extent] | None:
     """The factors of a product; None where it is none, or one of them is no plain size."""
-    if isinstance(one, Joint) and one.sign == "*":
+    if isinstance(one, Joint) and one.sign == "*" and one.weight <= MOST_FACTORS:
         parts = [_factors(part) for part in one.parts]
         return None if None in parts else [each for part in parts for each in part or ()]
     return [one] if isinstance(one, (Along, Fixed)) else None

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Along", "Extent", "Fixed", "Joint", "extent", "variable"]
 
+MOST_SHOWN = 200
+"""A size that is made of more parts is not written out."""
+
 
 class Extent:
     """The size of one axis, as a function of the sizes of the inputs.
@@ -175,36 +178,83 @@ class Along(Extent):
 class Joint(Extent):
     """A size that depends on several input axes, or on none by one exact map.
 
+    Joints share their parts, and may be deep: nothing here calls itself for a part.
+
     Args:
-        sign: how its parts are joined: + * // min max, or the text of a map.
+        sign: how its parts are joined: + * // min max, or "map" for a map of its one part.
         parts: sizes.
         work: what computes it from the values of its parts.
     """
 
-    __slots__ = ("parts", "sign", "variables", "work")
+    __slots__ = ("_hash", "parts", "sign", "variables", "weight", "work")
 
     def __init__(self, sign: str, parts: tuple[Extent, ...], work: Callable[..., int]) -> None:
         self.sign, self.parts, self.work = sign, parts, work
         self.variables = frozenset().union(*[part.variables for part in parts])
+        self.weight = 1 + sum([getattr(part, "weight", 1) for part in parts])
+        self._hash = hash((sign, parts))
 
     def at(self, point: Point) -> int:
         """The size where the input axes have these sizes."""
-        return self.work(*[part.at(point) for part in self.parts])
+        values: dict[int, int] = {}
+        todo: list[Extent] = [self]
+        while todo:
+            one = todo[-1]
+            if isinstance(one, Joint):
+                left = [part for part in one.parts if id(part) not in values]
+                if left:
+                    todo += left
+                    continue
+                values[id(one)] = one.work(*[values[id(part)] for part in one.parts])
+            else:
+                values[id(one)] = one.at(point)
+            todo.pop()
+        return values[id(self)]
 
     def apart(self) -> Iterator[Along]:
-        """The sizes of one input axis that it is made of."""
-        for part in self.parts:
-            yield from part.apart()
+        """The sizes of one input axis that it is made of, each once."""
+        seen: set[int] = set()
+        todo: list[Extent] = [self]
+        while todo:
+            one = todo.pop()
+            if id(one) in seen:
+                continue
+            seen.add(id(one))
+            if isinstance(one, Joint):
+                todo += reversed(one.parts)
+            else:
+                yield from one.apart()
 
     def __eq__(self, other: object) -> bool:
-        return isinstance(other, Joint) and self.sign == other.sign and self.parts == other.parts
+        if self is other:
+            return True
+        if not isinstance(other, Joint) or self._hash != other._hash:
+            return False
+        seen: set[tuple[int, int]] = set()
+        todo: list[tuple[Extent, Extent]] = [(self, other)]
+        while todo:
+            one, its = todo.pop()
+            if one is its or (id(one), id(its)) in seen:
+                continue
+            seen.add((id(one), id(its)))
+            if isinstance(one, Joint) and isinstance(its, Joint):
+                if one.sign != its.sign or len(one.parts) != len(its.parts):
+                    return False
+                if one.sign == "map" and one.work != its.work:
+                    return False
+                todo += zip(one.parts, its.parts, strict=True)
+            elif one != its:
+                return False
+        return True
 
     def __hash__(self) -> int:
-        return hash((self.sign, self.parts))
+        return self._hash
 
     def __str__(self) -> str:
-        if len(self.parts) == 1:
-            return f"({self.sign} at n = {self.parts[0]})"
+        if self.weight > MOST_SHOWN:
+            return f"a function of {', '.join(sorted(self.variables))}"
+        if self.sign == "map":
+            return f"({self.work} at n = {self.parts[0]})"
         if self.sign in ("min", "max"):
             return f"{self.sign}({', '.join(map(str, self.parts))})"
         sign = "·" if self.sign == "*" else f" {self.sign} "
@@ -289,4 +339,6 @@ def _after(one: Extent, size_map: SizeMap | ExactMap) -> Extent:
     whole = exact(size_map)
     if isinstance(one, Fixed):
         return Fixed(whole(one.value))
-    return Joint(str(whole), (one,), whole)
+    if isinstance(one, Joint) and one.sign == "map":
+        return Joint("map", one.parts, one.work.then(whole))  # type: ignore[attr-defined]  # a map
+    return Joint("map", (one,), whole)

@@ -13,6 +13,7 @@ from deconvcalc.layers import (
     Flatten,
     Fold,
     GlobalPool,
+    Identity,
     Layer,
     PixelShuffle,
     PixelUnshuffle,
@@ -44,11 +45,12 @@ def passed(layer: Layer, shape: Shape) -> Result:
     if isinstance(layer, (Reshape, Fold, Unfold)):
         return _coupled(layer, shape)
     channels, conditions = _channels(layer, shape)
-    least = getattr(layer, "least_elements", 1)
-    if least > 1:
-        rule = f"there are at least {least} elements"
+    if isinstance(layer, Identity) and layer.least_elements > 1 and shape.extents:
+        # All axes together have to be large enough: its map is that of one axis alone.
+        rule = f"there are at least {layer.least_elements} elements"
         held = prod(shape.extents[1:], start=shape.extents[0])
-        conditions.append(Condition(held, ">=", least, rule))
+        asked = Condition(held, ">=", layer.least_elements, rule)
+        return Shape(channels, shape.extents), [*conditions, asked]
     return Shape(channels, _through(layer, shape)), conditions
 
 

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from math import prod
 from typing import TYPE_CHECKING
 
+from deconvcalc.errors import QueryError
 from deconvcalc.model.extents import Extent, variable
-from deconvcalc.values import Value
+from deconvcalc.values import Value, integer
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,6 +20,10 @@ if TYPE_CHECKING:
 __all__ = ["InputSpec", "Path", "Traced"]
 
 
+MOST_ELEMENTS = 2**60
+"""So many elements an input may have."""
+
+
 class InputSpec(Value):
     """One input of a model.
 
@@ -26,6 +32,9 @@ class InputSpec(Value):
         channels: how many channels, or None where it has no channel axis.
         size: its spatial sizes, at which the model is traced first; () for plain features.
         axes: the names of its spatial axes. Axes of one name have one size, in all inputs.
+
+    Raises:
+        QueryError: more elements than frameworks count.
     """
 
     __slots__ = _fields = ("name", "channels", "size", "axes")
@@ -37,6 +46,13 @@ class InputSpec(Value):
     def __init__(
         self, name: str, channels: int | None, size: Sequence[int], axes: Sequence[str]
     ) -> None:
+        elements = prod([integer(one) or 0 for one in (*size, channels or 1)])
+        if elements > MOST_ELEMENTS:
+            raise QueryError(
+                f"the input {name} has too many elements: frameworks count up to 2**60",
+                rule="input_size",
+                hint="Take smaller sizes.",
+            )
         self._set(name=name, channels=channels, size=tuple(size), axes=tuple(axes))
 
     @property

@@ -191,7 +191,8 @@ class Trace:
         before = self.run.shapes[node.sources[0].index]
         sizes = before.numbers or ()
         if isinstance(layer, Dense):
-            return costs.macs(layer, _features(layer, before), sizes[:-1], ())
+            deep = (before.channels or 1) if before.extents else 1
+            return costs.macs(layer, _features(layer, before), (deep, *sizes[:-1]), ())
         target = self.run.shapes[node.index].numbers or ()
         return costs.macs(layer, before.channels, sizes, target)
 
