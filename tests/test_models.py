@@ -277,6 +277,15 @@ def test_sizes_taken_from_another_tensor() -> None:
     ]
 
 
+def test_the_nearest_sizes_of_several_inputs_are_found_pair_by_pair() -> None:
+    model = dc.Model()
+    image, mask = model.input("image", channels=3), model.input("mask", channels=1)
+    small = model.add(dc.Conv(3, stride=2, padding=1, out_channels=3), mask)
+    model.output(model.add(dc.Concat(), image, model.add(dc.Upsample(2), small)))
+    admissible = model.admissible()
+    assert admissible.nearest((55, 54, 56, 53)) == ((54, 54, 54, 53), (56, 54, 56, 53))
+
+
 def test_channels_of_merges() -> None:
     model = dc.Model()
     x = model.input(channels=4)

@@ -21,6 +21,9 @@ __all__ = ["Admissible", "Region", "decided", "point"]
 NEAR = 48
 """How many members of an axis are looked at, on each side, where axes depend on each other."""
 
+MOST_TRIED = 4_096
+"""How many combinations of them are tried, about."""
+
 
 class Region(Value):
     """Inputs whose axes lie in one set each, and that meet conditions of several axes.
@@ -48,6 +51,14 @@ class Region(Value):
     def is_empty(self) -> bool:
         """Whether a set of an axis is empty."""
         return not all(self.sets.values())
+
+    def together(self) -> list[list[str]]:
+        """The axes, those together that conditions join."""
+        groups = [{name} for name in self.sets]
+        for condition in self.conditions:
+            met = [group for group in groups if group & condition.variables]
+            groups = [group for group in groups if group not in met] + [set().union(*met)]
+        return [[name for name in self.sets if name in group] for group in groups]
 
     def __hash__(self) -> int:
         return hash((tuple(self.sets.items()), self.conditions))
@@ -121,22 +132,13 @@ class Admissible(Value):
     def _next(self, where: Point, *, below: bool) -> tuple[int, ...] | None:
         found: list[tuple[int, ...]] = []
         for region in self.regions:
-            names = list(self.variables)
-            lists = [
-                _beside(region.sets[name], where[name], below, not region.conditions)
-                for name in names
-            ]
-            found += [
-                tuple(numbers)
-                for numbers in product(*lists)
-                if dict(zip(names, numbers, strict=True)) in region
-            ]
-        distance = [where[name] for name in self.variables]
-        return min(
-            found,
-            key=lambda one: (sum([abs(a - b) for a, b in zip(one, distance, strict=True)]), one),
-            default=None,
-        )
+            near: dict[str, int] = {}
+            for names in region.together():
+                near |= _nearest(region, names, where, below=below) or {}
+            if len(near) == len(self.variables):
+                found.append(tuple([near[name] for name in self.variables]))
+        start = [where[name] for name in self.variables]
+        return min(found, key=lambda one: (_far(one, start), one), default=None)
 
     def __str__(self) -> str:
         text = "; or ".join(map(str, self.regions)) or "no input"
@@ -312,11 +314,32 @@ def _joined(one: Region, other: Region) -> Region | None:
     )
 
 
-def _beside(held: Sizes, n: int, below: bool, alone: bool) -> list[int]:
+def _nearest(
+    region: Region, names: list[str], where: Point, *, below: bool
+) -> dict[str, int] | None:
+    """The nearest sizes of axes that conditions join, among the nearest members of each."""
+    asked = [condition for condition in region.conditions if condition.variables & {*names}]
+    count = min(NEAR, int(MOST_TRIED ** (1 / len(names)))) if asked else 1
+    lists = [_beside(region.sets[name], where[name], below, count) for name in names]
+    start = [where[name] for name in names]
+    best: tuple[int, ...] | None = None
+    for numbers in product(*lists):
+        if best is None or (_far(numbers, start), numbers) < (_far(best, start), best):
+            point = dict(zip(names, numbers, strict=True))
+            if all(condition.holds(point) for condition in asked):
+                best = numbers
+    return None if best is None else dict(zip(names, best, strict=True))
+
+
+def _far(one: Sequence[int], other: Sequence[int]) -> int:
+    return sum([abs(a - b) for a, b in zip(one, other, strict=True)])
+
+
+def _beside(held: Sizes, n: int, below: bool, count: int) -> list[int]:
     """The members of a set nearest to n, on one side."""
     found: list[int] = []
     place: int | None = n
-    while place is not None and place >= 1 and len(found) < (1 if alone else NEAR):
+    while place is not None and place >= 1 and len(found) < count:
         place = held.nearest(place)[0 if below else 1]
         if place is not None:
             found.append(place)
