@@ -78,7 +78,9 @@ def records(found: Trace, limit: int | None) -> list[dict[str, Any]]:
         record = row.to_record()
         for name in ("size", "function", "field", "stride"):
             sign = "x" if name == "size" else " x "
-            record[name] = sign.join(["" if one is None else str(one) for one in record[name]])
+            known = [one for one in record[name] if one is not None]
+            told = ["-" if one is None else str(one) for one in record[name]] if known else []
+            record[name] = sign.join(told)
         made.append(record)
     return made
 
@@ -307,14 +309,20 @@ def _nearest(found: Trace) -> Iterator[tuple[str, str]]:
     if found.ok:
         return
     below, above = found.nearest
+    several = len(found.model.inputs) > 1
+    names = found.model.variables
     ends = [
-        f"{shown_size(size)} {word}"
+        f"{_by_name(names, size) if several else shown_size(size)} {word}"
         for size, word in ((below, "below"), (above, "above"))
         if size is not None
     ]
     yield "nearest", " and ".join(ends) if ends else "no input that it takes is near"
     for line in found.remedies:
         yield "", f"  {line}"
+
+
+def _by_name(names: tuple[str, ...], size: tuple[int, ...]) -> str:
+    return ", ".join([f"{name} = {n}" for name, n in zip(names, size, strict=True)])
 
 
 def _pinned(found: Trace) -> str:
