@@ -376,6 +376,20 @@ def test_every_operator_that_moves_elements() -> None:
     agree(single("Clip"))
 
 
+def test_indices_that_are_constant_lie_within_their_axis() -> None:
+    for indices in (5, [0, 5], -6, [-2, 3], [0]):
+        agree(single("Gather", constant("i", indices), axis=2))
+    for indices in ([[[0, 5], [4, 1]]], [[[-7], [2]]], [[[2, -1, 0]]]):
+        agree(single("GatherElements", constant("i", indices), axis=2))
+    agree(single("GatherElements", constant("i", [[[0, 1, 1, 0]]]), axis=1))
+    updates = constant("u", [[[1, 2], [3, 4]]], "float32")
+    agree(single("ScatterElements", constant("i", [[[0, 5], [-1, 1]]]), updates, axis=2))
+    assert not dc.trace(single("Gather", constant("i", 2), axis=1), 8).ok
+    agree(
+        computed("s = Shape(x) start=2 end=3", "i = Sub(s, c5)", "y = Gather(x, i) axis=2"), axes=2
+    )
+
+
 @pytest.mark.parametrize(
     ("equation", "least"),
     [("nchw,nchw->nc", 1), ("nchw, nciw -> nhiw", 1), ("nchw,ncij", 1), ("nchw,ncwh->nhw", 2)],
