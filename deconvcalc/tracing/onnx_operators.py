@@ -12,6 +12,9 @@ from deconvcalc.model.conditions import Condition
 from deconvcalc.model.extents import Extent, Fixed, extent
 from deconvcalc.tracing.onnx_file import OnnxError
 from deconvcalc.tracing.onnx_graph import Builder, Tensor
+from deconvcalc.tracing.onnx_layers import LAYERS
+from deconvcalc.tracing.onnx_merges import MERGES
+from deconvcalc.tracing.onnx_moves import MOVES
 from deconvcalc.tracing.onnx_numbers import Unknown, whole
 from deconvcalc.tracing.onnx_values import evaluated
 
@@ -28,6 +31,8 @@ __all__ = ["Op", "outcome"]
 
 SUBGRAPHS = {"If", "Loop", "Scan", "SequenceMap"}
 DOMAINS = {"", "ai.onnx", "com.microsoft"}
+RULES = LAYERS | MERGES | MOVES
+"""The rules that give tensors, by the name of the operator."""
 
 
 class Op:
@@ -187,21 +192,16 @@ def outcome(op: Op, assume: Mapping[str, str]) -> list[Tensor]:
     Raises:
         OnnxError: the operator is not known, or what it needs to know is not.
     """
-    from deconvcalc.tracing.onnx_layers import LAYERS
-    from deconvcalc.tracing.onnx_merges import MERGES
-    from deconvcalc.tracing.onnx_moves import MOVES
-
     node = op.node
     if not node.outputs or not node.outputs[0]:
         raise op.refuse("its first output has no name")
     numbers = _numbers(op)
     if numbers is not None:
         return numbers
-    rules = LAYERS | MERGES | MOVES
-    known = node.op in rules or node.op in POINTWISE
+    known = node.op in RULES or node.op in POINTWISE
     try:
         if known and node.domain in DOMAINS:
-            work = rules.get(node.op, Op.same)
+            work = RULES.get(node.op, Op.same)
             return _all(op, work(op))
     except Unknown:
         raise op.refuse(
