@@ -241,6 +241,31 @@ def test_sizes_that_grow_without_end_are_given_up() -> None:
     assert "put together from too many" in said
 
 
+def test_layers_whose_sizes_grow_without_end_are_given_up() -> None:
+    nodes = [node("Reshape", "x s", "t0")]
+    nodes += [node("Concat", f"t{i} t{i}", f"t{i + 1}", axis=2) for i in range(20)]
+    said = refused(graph([*nodes, node("Relu", "t20", "y")], [constant("s", [1, 3, -1])]), (8, 9))
+    assert "(Concat)" in said
+    assert "put together from too many" in said
+
+
+def test_functions_and_inputs_take_time_in_proportion() -> None:
+    from onnx import helper
+
+    nodes = [node("Relu", f"t{i}", f"t{i + 1}") for i in range(3000)]
+    model = graph([node("Relu", "x", "t0"), *nodes], outputs=("t3000",))
+    opsets = [helper.make_opsetid("", 21)]
+    inner = [node("Relu", "a", "b")]
+    model.functions.extend(
+        [helper.make_function("mine", f"f{i}", ["a"], ["b"], inner, opsets) for i in range(3000)]
+    )
+    begun = time.monotonic()
+    assert dc.trace(model, 8).ok
+    assert time.monotonic() - begun < 10
+    many = graph([node("Relu", "x0", "y")], inputs={f"x{i}": (1, 2, 8) for i in range(50_000)})
+    assert "50000 inputs: 256 are the most" in refused(many)
+
+
 def test_many_nodes_take_time_in_proportion() -> None:
     def seconds(count: int) -> float:
         nodes = [node("Relu", f"t{i}", f"t{i + 1}") for i in range(count)]
