@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 __all__ = ["LAYERS"]
 
 
+MOST_FACTOR = 2**31
+"""Factors from here on are refused."""
+
+
 def _weighted(op: Op) -> list[Tensor]:
     """A convolution, or a transposed one: its weights say the channels and the kernel."""
     weights = op.tensor(1)
@@ -190,7 +194,7 @@ def _resize(op: Op) -> list[Tensor]:
     late = op.node.op == "Resize" and op.opset >= 11
     scales = op.vector("scales", 2 if late else 1)
     sizes = op.vector("sizes", 3) if late else None
-    held = op.attribute("axes", None)
+    held = op.attribute("axes", None, tuple)
     axes = [*range(first.rank)] if held is None else [op.axis(one, first.rank) for one in held]
     values = sizes or scales
     if not values or len(values) != len(axes):
@@ -198,8 +202,10 @@ def _resize(op: Op) -> list[Tensor]:
     wanted = dict(zip(axes, map(plain, values), strict=True))
     if sizes:
         return [_to_sizes(op, first, wanted)]
-    if not all(isinstance(one, (int, float)) and one > 0 for one in wanted.values()):
+    if not all(isinstance(one, (int, float)) for one in wanted.values()):
         raise Unknown
+    if not all(0 < one < MOST_FACTOR for one in wanted.values()):
+        raise op.refuse("its scales are no positive numbers, or huge ones")
     return [_by_factors(op, first, wanted)]
 
 

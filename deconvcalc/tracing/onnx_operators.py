@@ -35,6 +35,10 @@ RULES = LAYERS | MERGES | MOVES
 """The rules that give tensors, by the name of the operator."""
 
 
+_KINDS = {int: "whole number", float: "number", str: "text", tuple: "row of whole numbers"}
+_UNREADABLE = (TypeError, ValueError, AttributeError, ArithmeticError, LookupError)
+
+
 class Op:
     """A node with its inputs.
 
@@ -87,10 +91,28 @@ class Op:
         """The numbers of all inputs."""
         return [self.known(place) for place, one in enumerate(self.inputs) if one is not None]
 
-    def attribute(self, name: str, default: Any) -> Any:
-        """The value of an attribute."""
+    def attribute(self, name: str, default: Any, kind: type | None = None) -> Any:
+        """The value of an attribute.
+
+        Args:
+            name: its name.
+            default: its value where it is left out.
+            kind: int, float, str, tuple (of ints), or a class; by default that of the default.
+
+        Raises:
+            OnnxError: it is of another kind.
+        """
         value = self.node.attributes.get(name)
-        return default if value is None else value
+        if value is None:
+            return default
+        wanted = type(default) if kind is None else kind
+        if wanted is tuple:
+            fits = isinstance(value, tuple) and all(isinstance(one, int) for one in value)
+        else:
+            fits = isinstance(value, (int, float) if wanted is float else wanted)
+        if not fits:
+            raise self.refuse(f"its attribute {name} is no {_KINDS.get(wanted, wanted.__name__)}")
+        return value
 
     def vector(self, name: str, place: int) -> list[Any] | None:
         """Numbers that are an attribute in old opsets and an input in newer ones; None for none.
@@ -100,7 +122,10 @@ class Op:
         """
         held = self.node.attributes.get(name)
         if held is not None:
-            return list(held) if isinstance(held, tuple) else [held]
+            several = list(held) if isinstance(held, tuple) else [held]
+            if not all(isinstance(one, (int, float)) for one in several):
+                raise self.refuse(f"its attribute {name} is no row of numbers")
+            return several
         if self.given(place) is None:
             return None
         return [*self.known(place).reshape(-1)]
@@ -192,6 +217,16 @@ def outcome(op: Op, assume: Mapping[str, str]) -> list[Tensor]:
     Raises:
         OnnxError: the operator is not known, or what it needs to know is not.
     """
+    try:
+        return _outcome(op, assume)
+    except DeconvcalcError:
+        raise
+    except _UNREADABLE as error:
+        shown = f"{type(error).__name__}: {error}"[:200]
+        raise op.refuse(f"its attributes cannot be read ({shown})") from error
+
+
+def _outcome(op: Op, assume: Mapping[str, str]) -> list[Tensor]:
     node = op.node
     if not node.outputs or not node.outputs[0]:
         raise op.refuse("its first output has no name")

@@ -90,7 +90,7 @@ def _single(op: Op) -> Numbers:
 def _shape(op: Op) -> Numbers:
     """Shape needs no numbers, only dimensions."""
     dims = op.tensor(0).dims
-    start, end = op.attribute("start", 0), op.attribute("end", None)
+    start, end = op.attribute("start", 0), op.attribute("end", None, int)
     return _vector([plain(one) for one in dims[start:end]])
 
 
@@ -132,7 +132,7 @@ def _constant_of_shape(op: Op) -> Any:
     sizes = [whole(one) for one in op.known(0).reshape(-1)]
     if prod(sizes) > MOST:
         raise Unknown
-    stored = op.attribute("value", None)
+    stored = op.attribute("value", None, Stored)
     item: Any = 0.0
     if stored is not None:
         found = stored.numbers()
@@ -202,7 +202,7 @@ def _unsqueeze(op: Op) -> Numbers:
 
 
 def _transpose(op: Op) -> Numbers:
-    return np.transpose(op.known(0), op.attribute("perm", None))
+    return np.transpose(op.known(0), op.attribute("perm", None, tuple))
 
 
 def _split(op: Op) -> tuple[Numbers, ...]:
