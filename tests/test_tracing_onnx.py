@@ -390,6 +390,23 @@ def test_indices_that_are_constant_lie_within_their_axis() -> None:
     )
 
 
+@pytest.mark.parametrize("mode", ["constant", "edge", "reflect", "wrap"])
+def test_pads_that_crop_one_side_and_pad_the_other(mode: str) -> None:
+    for before, after in ((-1, 3), (3, -1), (-2, 2), (-3, 1), (1, -3)):
+        pads = constant("p", [0, 0, before, 0, 0, after])
+        agree(single("Pad", pads, mode=mode), most=12)
+
+
+@pytest.mark.parametrize("op", ["Tile", "Expand"])
+def test_nothing_is_left_of_no_repeats(op: str) -> None:
+    for repeats in ([1, 1, 0], [0, 1, 1]):
+        model = single(op, constant("s", repeats))
+        tracing, runtime = tracing_of(model), Runtime(model)
+        for n in (1, 2, 7):
+            assert not fits(runtime.run(n))
+            assert {"h": n} not in tracing.builder.model.admissible()
+
+
 @pytest.mark.parametrize(
     ("equation", "least"),
     [("nchw,nchw->nc", 1), ("nchw, nciw -> nhiw", 1), ("nchw,ncij", 1), ("nchw,ncwh->nhw", 2)],

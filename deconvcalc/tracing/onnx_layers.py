@@ -143,7 +143,9 @@ def _pad(op: Op) -> list[Tensor]:
     if mode is None:
         raise op.refuse(f"it has the unknown mode {op.attribute('mode', '')!r}")
     numbers = all(isinstance(side, int) for pair in sides for side in pair)
-    if numbers and sides[:2] == [(0, 0), (0, 0)] and first.is_image and first.rank > 2:
+    mixed = numbers and any(min(pair) < 0 < max(pair) for pair in sides)
+    outer = sides[:2] != [(0, 0), (0, 0)]
+    if numbers and not mixed and not outer and first.is_image and first.rank > 2:
         layer = Pad(tuple(sides[2:]), mode=mode, value=_fill(op), axes=first.rank - 2)
         return [op.builder.layer(op.node, layer, [first])]
     dims = [
@@ -152,22 +154,33 @@ def _pad(op: Op) -> list[Tensor]:
     ]
     dims = op.builder.familiar(dims, op.node)
     conditions = op.least(dims)
-    if mode == "reflect":
+    if mode != "constant":
         for axis, (one, pair) in enumerate(zip(first.dims, sides, strict=True)):
-            conditions += [
-                Condition(one, ">=", extent(side) + 1, "a reflection is shorter", axis - 2)
-                for side in pair
-                if side != 0
-            ]
+            conditions += _repeated(one, pair, mode, axis)
     layer_now = None
     now = op.builder.asked([side for pair in sides[2:] for side in pair])
-    if now and first.is_image and sides[:2] == [(0, 0), (0, 0)]:
+    if now and first.is_image and not outer and not mixed:
         pairs = tuple(zip(now[::2], now[1::2], strict=True))
         layer_now = Pad(pairs, mode=mode, value=_fill(op), axes=len(pairs))
     return [op.builder.given(op.node, dims, [first], conditions, layer=layer_now)]
 
 
 _PAD_MODES = {"constant": "constant", "reflect": "reflect", "edge": "replicate", "wrap": "circular"}
+
+
+def _repeated(size: Extent, pair: tuple[Any, Any], mode: str, axis: int) -> list[Condition]:
+    """What a pad with elements of the input asks: ONNX Runtime crops first, and then repeats."""
+    cropped = [side for side in pair if isinstance(side, int) and side < 0]
+    left = size + sum(cropped)
+    place = axis - 2 if axis > 1 else None
+    found = [Condition(left, ">=", 1, "something is left to repeat", place)] if cropped else []
+    if mode == "reflect":
+        found += [
+            Condition(left, ">=", extent(side) + 1, "a reflection is shorter", place)
+            for side in pair
+            if not isinstance(side, int) or side > 0
+        ]
+    return found
 
 
 def _padded(op: Op, size: Extent, before: Any, after: Any) -> Extent:
