@@ -377,10 +377,11 @@ def test_every_operator_that_moves_elements() -> None:
 
 
 def test_indices_that_are_constant_lie_within_their_axis() -> None:
-    for indices in (5, [0, 5], -6, [-2, 3], [0]):
-        agree(single("Gather", constant("i", indices), axis=2))
-    for indices in ([[[0, 5], [4, 1]]], [[[-7], [2]]], [[[2, -1, 0]]]):
-        agree(single("GatherElements", constant("i", indices), axis=2))
+    some: Any
+    for some in (5, [0, 5], -6, [-2, 3], [0]):
+        agree(single("Gather", constant("i", some), axis=2))
+    for some in ([[[0, 5], [4, 1]]], [[[-7], [2]]], [[[2, -1, 0]]]):
+        agree(single("GatherElements", constant("i", some), axis=2))
     agree(single("GatherElements", constant("i", [[[0, 1, 1, 0]]]), axis=1))
     updates = constant("u", [[[1, 2], [3, 4]]], "float32")
     agree(single("ScatterElements", constant("i", [[[0, 5], [-1, 1]]]), updates, axis=2))

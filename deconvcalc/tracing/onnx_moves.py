@@ -264,7 +264,8 @@ def _expand(op: Op) -> list[Tensor]:
     first = op.tensor(0)
     target = [extent(plain(one)) for one in op.sizes("shape", 1)]
     dims, conditions = broadcast([first, Tensor("shape", target)], (0, None))
-    conditions += op.least([one for one in target if one.constant == 0])
+    if any(one.constant == 0 for one in target):
+        conditions += op.least(dims)
     return [op.builder.given(op.node, dims, [first], conditions)]
 
 
