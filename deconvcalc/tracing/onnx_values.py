@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from deconvcalc.model.extents import Fixed, Joint
-from deconvcalc.tracing.onnx_file import FLOATS, Stored
+from deconvcalc.tracing.onnx_file import FLOATS, OnnxError, Stored
 from deconvcalc.tracing.onnx_numbers import (
     PAIRS,
     SINGLES,
@@ -47,6 +47,8 @@ def evaluated(op: Op) -> list[Numbers] | None:
         made = work(op)
         found = list(made) if isinstance(made, tuple) else [made]
         return [_checked(one) for one in found]
+    except OnnxError:
+        raise
     except (Unknown, IndexError, ValueError, OverflowError, ZeroDivisionError, TypeError):
         return None
 
