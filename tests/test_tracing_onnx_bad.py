@@ -388,11 +388,17 @@ def test_attributes_of_another_kind(
 @pytest.mark.parametrize("last", [INF, float("nan"), 1e30])
 def test_factors_that_are_no_numbers(last: float, tmp_path: Path) -> None:
     scales = constant("s", [1, 1, last], "float32")
-    for settings in ({}, {"coordinate_transformation_mode": 5}):
+    for settings in ({}, {"coordinate_transformation_mode": 5}):  # which is read first
         model = single("Resize", None, scales, **settings)
         code, _, said = on_the_command_line(tmp_path / "model.onnx", model)
         assert code == 2
         assert "'only' (Resize)" in said
+
+
+@pytest.mark.parametrize("name", ["mode", "nearest_mode", "coordinate_transformation_mode"])
+def test_modes_of_a_resize_that_are_no_text(name: str) -> None:
+    said = refused(single("Resize", None, constant("s", [1, 1, 2], "float32"), **{name: 5}))
+    assert f"'only' (Resize): its attribute {name} is no text" in said
 
 
 def test_what_a_rule_trips_over_names_the_node(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -230,6 +230,8 @@ def _mode(op: Op, axes: int) -> dict[str, Any]:
         defaults = {"mode": "nearest", "nearest_mode": "floor" if old else "round_prefer_floor"}
         where = "asymmetric" if old else "half_pixel"
         defaults["coordinate_transformation_mode"] = where
+    for name in defaults:
+        op.attribute(name, "")  # which refuses what is no text
     held = {name: one for name, one in op.node.attributes.items() if one is not None}
     mode, aligned = resize_mode(Arguments(CALLS["Resize"], defaults | held), axes)
     return {"mode": mode, "align_corners": aligned, "axes": axes}

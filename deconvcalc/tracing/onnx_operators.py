@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from deconvcalc.dialects.onnx_calls import CALLS, POINTWISE
 from deconvcalc.dialects.spec import Given as Arguments
-from deconvcalc.errors import DeconvcalcError
+from deconvcalc.errors import DeconvcalcError, DialectError, LayerError
 from deconvcalc.layers import Identity, Layer
 from deconvcalc.model.conditions import Condition
 from deconvcalc.model.extents import Extent, Fixed, extent
@@ -219,6 +219,8 @@ def outcome(op: Op, assume: Mapping[str, str]) -> list[Tensor]:
     """
     try:
         return _outcome(op, assume)
+    except (DialectError, LayerError) as error:
+        raise op.refuse(error.message, error.hint) from None
     except DeconvcalcError:
         raise
     except _UNREADABLE as error:
