@@ -376,6 +376,38 @@ def test_every_operator_that_moves_elements() -> None:
     agree(single("Clip"))
 
 
+def test_indices_that_are_constant_lie_within_their_axis() -> None:
+    some: Any
+    for some in (5, [0, 5], -6, [-2, 3], [0]):
+        agree(single("Gather", constant("i", some), axis=2))
+    for some in ([[[0, 5], [4, 1]]], [[[-7], [2]]], [[[2, -1, 0]]]):
+        agree(single("GatherElements", constant("i", some), axis=2))
+    agree(single("GatherElements", constant("i", [[[0, 1, 1, 0]]]), axis=1))
+    updates = constant("u", [[[1, 2], [3, 4]]], "float32")
+    agree(single("ScatterElements", constant("i", [[[0, 5], [-1, 1]]]), updates, axis=2))
+    assert not dc.trace(single("Gather", constant("i", 2), axis=1), 8).ok
+    agree(
+        computed("s = Shape(x) start=2 end=3", "i = Sub(s, c5)", "y = Gather(x, i) axis=2"), axes=2
+    )
+
+
+@pytest.mark.parametrize("mode", ["constant", "edge", "reflect", "wrap"])
+def test_pads_that_crop_one_side_and_pad_the_other(mode: str) -> None:
+    for before, after in ((-1, 3), (3, -1), (-2, 2), (-3, 1), (1, -3)):
+        pads = constant("p", [0, 0, before, 0, 0, after])
+        agree(single("Pad", pads, mode=mode), most=12)
+
+
+@pytest.mark.parametrize("op", ["Tile", "Expand"])
+def test_nothing_is_left_of_no_repeats(op: str) -> None:
+    for repeats in ([1, 1, 0], [0, 1, 1]):
+        model = single(op, constant("s", repeats))
+        tracing, runtime = tracing_of(model), Runtime(model)
+        for n in (1, 2, 7):
+            assert not fits(runtime.run(n))
+            assert {"h": n} not in tracing.builder.model.admissible()
+
+
 @pytest.mark.parametrize(
     ("equation", "least"),
     [("nchw,nchw->nc", 1), ("nchw, nciw -> nhiw", 1), ("nchw,ncij", 1), ("nchw,ncwh->nhw", 2)],

@@ -241,6 +241,31 @@ def test_sizes_that_grow_without_end_are_given_up() -> None:
     assert "put together from too many" in said
 
 
+def test_layers_whose_sizes_grow_without_end_are_given_up() -> None:
+    nodes = [node("Reshape", "x s", "t0")]
+    nodes += [node("Concat", f"t{i} t{i}", f"t{i + 1}", axis=2) for i in range(20)]
+    said = refused(graph([*nodes, node("Relu", "t20", "y")], [constant("s", [1, 3, -1])]), (8, 9))
+    assert "(Concat)" in said
+    assert "put together from too many" in said
+
+
+def test_functions_and_inputs_take_time_in_proportion() -> None:
+    from onnx import helper
+
+    nodes = [node("Relu", f"t{i}", f"t{i + 1}") for i in range(3000)]
+    model = graph([node("Relu", "x", "t0"), *nodes], outputs=("t3000",))
+    opsets = [helper.make_opsetid("", 21)]
+    inner = [node("Relu", "a", "b")]
+    model.functions.extend(
+        [helper.make_function("mine", f"f{i}", ["a"], ["b"], inner, opsets) for i in range(3000)]
+    )
+    begun = time.monotonic()
+    assert dc.trace(model, 8).ok
+    assert time.monotonic() - begun < 10
+    many = graph([node("Relu", "x0", "y")], inputs={f"x{i}": (1, 2, 8) for i in range(50_000)})
+    assert "50000 inputs: 256 are the most" in refused(many)
+
+
 def test_many_nodes_take_time_in_proportion() -> None:
     def seconds(count: int) -> float:
         nodes = [node("Relu", f"t{i}", f"t{i + 1}") for i in range(count)]
@@ -318,6 +343,73 @@ def test_attributes_that_make_no_sense(op: str, attributes: dict[str, Any], word
     said = refused(single(op, opset=13, **attributes))
     assert "'only'" in said
     assert word in said
+
+
+INF = float("inf")
+UNREADABLE: list[tuple[str, int, dict[str, Any]]] = [
+    ("MaxPool", 21, {"kernel_shape": [2], "auto_pad": 3}),
+    ("MaxPool", 21, {"kernel_shape": [2], "strides": "ab"}),
+    ("MaxPool", 21, {"kernel_shape": "ab"}),
+    ("MaxPool", 21, {"kernel_shape": [2], "ceil_mode": "ab"}),
+    ("AveragePool", 21, {"kernel_shape": [2], "dilations": "ab"}),
+    ("AveragePool", 21, {"kernel_shape": [2], "dilations": 2}),
+    ("LpPool", 21, {"kernel_shape": [2], "pads": 2}),
+    ("Einsum", 21, {"equation": 3}),
+    ("Upsample", 7, {"scales": [1.0, 1.0, INF]}),
+    ("Upsample", 7, {"scales": [1.0, 1.0, float("nan")]}),
+    ("Upsample", 7, {"scales": [1.0, 1.0, 1e30]}),
+    ("Upsample", 7, {"scales": "ab"}),
+    ("Slice", 9, {"starts": [INF], "ends": [9], "axes": [2]}),
+    ("Slice", 9, {"starts": [0], "ends": [9], "axes": [INF]}),
+    ("Slice", 9, {"starts": "ab", "ends": [9]}),
+    ("Transpose", 21, {"perm": [0.0, 1.0, 2.0]}),
+    ("Transpose", 21, {"perm": 1}),
+    ("RandomNormal", 21, {"shape": "a"}),
+    ("RandomNormal", 21, {"shape": [1.5]}),
+    ("Flatten", 21, {"axis": "a"}),
+    ("Concat", 21, {"axis": [1, 2]}),
+    ("Pad", 2, {"pads": [0, 0, 1, 0, 0, 1], "mode": 3}),
+    ("DepthToSpace", 21, {"blocksize": INF}),
+    ("Shape", 21, {"start": "a"}),
+]
+
+
+@pytest.mark.parametrize(("op", "opset", "attributes"), UNREADABLE)
+def test_attributes_of_another_kind(
+    op: str, opset: int, attributes: dict[str, Any], tmp_path: Path
+) -> None:
+    code, _, said = on_the_command_line(
+        tmp_path / "model.onnx", single(op, opset=opset, **attributes)
+    )
+    assert code == 2
+    assert f"node 0 'only' ({op})" in said
+
+
+@pytest.mark.parametrize("last", [INF, float("nan"), 1e30])
+def test_factors_that_are_no_numbers(last: float, tmp_path: Path) -> None:
+    scales = constant("s", [1, 1, last], "float32")
+    for settings in ({}, {"coordinate_transformation_mode": 5}):  # which is read first
+        model = single("Resize", None, scales, **settings)
+        code, _, said = on_the_command_line(tmp_path / "model.onnx", model)
+        assert code == 2
+        assert "'only' (Resize)" in said
+
+
+@pytest.mark.parametrize("name", ["mode", "nearest_mode", "coordinate_transformation_mode"])
+def test_modes_of_a_resize_that_are_no_text(name: str) -> None:
+    said = refused(single("Resize", None, constant("s", [1, 1, 2], "float32"), **{name: 5}))
+    assert f"'only' (Resize): its attribute {name} is no text" in said
+
+
+def test_what_a_rule_trips_over_names_the_node(monkeypatch: pytest.MonkeyPatch) -> None:
+    from deconvcalc.tracing import onnx_operators
+
+    def trip(_op: Any) -> Any:
+        raise KeyError("deep")
+
+    monkeypatch.setitem(onnx_operators.RULES, "Flatten", trip)
+    said = refused(single("Flatten"))
+    assert "'only' (Flatten): its attributes cannot be read" in said
 
 
 def test_what_is_no_model() -> None:

@@ -24,6 +24,9 @@ MOST_BYTES = 2**31 - 1
 """The largest file, which is as much as protobuf takes."""
 
 MOST_NODES = 100_000
+MOST_INPUTS = 256
+"""So many inputs a graph has at most, beside its weights."""
+
 MOST_NUMBERS = 65_536
 """So many numbers of a tensor are read at most; sizes are computed from a few."""
 
@@ -206,10 +209,13 @@ class File:
         declared = [Declared(one) for one in graph.input]
         _unique([one.name for one in declared], "inputs")
         self.inputs = tuple([one for one in declared if one.name not in self.stored])
+        if len(self.inputs) > MOST_INPUTS:
+            raise OnnxError(f"the graph has {len(self.inputs)} inputs: {MOST_INPUTS} are the most")
         self.outputs = tuple([_text(one.name) for one in graph.output])
         nodes = [OnnxNode(one, index) for index, one in enumerate(graph.node)]
+        functions = {_text(one.name) for one in proto.functions}
         for one in nodes:
-            _known_domain(one, {_text(f.name) for f in proto.functions})
+            _known_domain(one, functions)
         known = {one.name for one in self.inputs} | self.stored.keys()
         known |= {_text(one.values.name) for one in graph.sparse_initializer}
         self.nodes = _ordered(nodes, known)
@@ -354,9 +360,11 @@ def _dims(dims: Sequence[int], name: str) -> tuple[int, ...]:
 
 
 def _unique(names: list[str], what: str) -> None:
+    known: set[str] = set()
     for name in names:
-        if names.count(name) > 1:
+        if name in known:
             raise OnnxError(f"two {what} are called {name!r}", rule="name")
+        known.add(name)
 
 
 def _text(value: Any) -> str:

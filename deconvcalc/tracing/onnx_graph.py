@@ -180,7 +180,8 @@ class Builder:
                 shapes = [shape_of(one.dims) for one in sources]
                 shape, _ = applied(operation, shapes)
                 held = [stored for one in sources for stored in one.weights]
-                return Tensor(name, dims_of(first.dims[0], shape), weights=held)
+                dims = dims_of(first.dims[0], shape)
+                return Tensor(name, [_bounded(one, node) for one in dims], weights=held)
             if not alike and not all(isinstance(one.dims[0], Fixed) for one in sources):
                 return self._beside_batch(node, operation, sources)
             made = self.model.add(
@@ -192,6 +193,8 @@ class Builder:
             raise OnnxError(
                 f"{node.shown}: {error.message}", layer=operation, rule=error.rule, hint=error.hint
             ) from None
+        for one in () if alike else made.shape.extents:
+            _bounded(one, node)
         made.conditions += tuple(conditions)
         self._marked(made, node, weights, remark)
         self._meet(made.shape.extents)

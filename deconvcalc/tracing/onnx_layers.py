@@ -28,6 +28,10 @@ if TYPE_CHECKING:
 __all__ = ["LAYERS"]
 
 
+MOST_FACTOR = 2**31
+"""Factors from here on are refused."""
+
+
 def _weighted(op: Op) -> list[Tensor]:
     """A convolution, or a transposed one: its weights say the channels and the kernel."""
     weights = op.tensor(1)
@@ -139,7 +143,9 @@ def _pad(op: Op) -> list[Tensor]:
     if mode is None:
         raise op.refuse(f"it has the unknown mode {op.attribute('mode', '')!r}")
     numbers = all(isinstance(side, int) for pair in sides for side in pair)
-    if numbers and sides[:2] == [(0, 0), (0, 0)] and first.is_image and first.rank > 2:
+    mixed = numbers and any(min(pair) < 0 < max(pair) for pair in sides)
+    outer = sides[:2] != [(0, 0), (0, 0)]
+    if numbers and not mixed and not outer and first.is_image and first.rank > 2:
         layer = Pad(tuple(sides[2:]), mode=mode, value=_fill(op), axes=first.rank - 2)
         return [op.builder.layer(op.node, layer, [first])]
     dims = [
@@ -148,22 +154,33 @@ def _pad(op: Op) -> list[Tensor]:
     ]
     dims = op.builder.familiar(dims, op.node)
     conditions = op.least(dims)
-    if mode == "reflect":
+    if mode != "constant":
         for axis, (one, pair) in enumerate(zip(first.dims, sides, strict=True)):
-            conditions += [
-                Condition(one, ">=", extent(side) + 1, "a reflection is shorter", axis - 2)
-                for side in pair
-                if side != 0
-            ]
+            conditions += _repeated(one, pair, mode, axis)
     layer_now = None
     now = op.builder.asked([side for pair in sides[2:] for side in pair])
-    if now and first.is_image and sides[:2] == [(0, 0), (0, 0)]:
+    if now and first.is_image and not outer and not mixed:
         pairs = tuple(zip(now[::2], now[1::2], strict=True))
         layer_now = Pad(pairs, mode=mode, value=_fill(op), axes=len(pairs))
     return [op.builder.given(op.node, dims, [first], conditions, layer=layer_now)]
 
 
 _PAD_MODES = {"constant": "constant", "reflect": "reflect", "edge": "replicate", "wrap": "circular"}
+
+
+def _repeated(size: Extent, pair: tuple[Any, Any], mode: str, axis: int) -> list[Condition]:
+    """What a pad with elements of the input asks: ONNX Runtime crops first, and then repeats."""
+    cropped = [side for side in pair if isinstance(side, int) and side < 0]
+    left = size + sum(cropped)
+    place = axis - 2 if axis > 1 else None
+    found = [Condition(left, ">=", 1, "something is left to repeat", place)] if cropped else []
+    if mode == "reflect":
+        found += [
+            Condition(left, ">=", extent(side) + 1, "a reflection is shorter", place)
+            for side in pair
+            if not isinstance(side, int) or side > 0
+        ]
+    return found
 
 
 def _padded(op: Op, size: Extent, before: Any, after: Any) -> Extent:
@@ -190,7 +207,7 @@ def _resize(op: Op) -> list[Tensor]:
     late = op.node.op == "Resize" and op.opset >= 11
     scales = op.vector("scales", 2 if late else 1)
     sizes = op.vector("sizes", 3) if late else None
-    held = op.attribute("axes", None)
+    held = op.attribute("axes", None, tuple)
     axes = [*range(first.rank)] if held is None else [op.axis(one, first.rank) for one in held]
     values = sizes or scales
     if not values or len(values) != len(axes):
@@ -198,8 +215,10 @@ def _resize(op: Op) -> list[Tensor]:
     wanted = dict(zip(axes, map(plain, values), strict=True))
     if sizes:
         return [_to_sizes(op, first, wanted)]
-    if not all(isinstance(one, (int, float)) and one > 0 for one in wanted.values()):
+    if not all(isinstance(one, (int, float)) for one in wanted.values()):
         raise Unknown
+    if not all(0 < one < MOST_FACTOR for one in wanted.values()):
+        raise op.refuse("its scales are no positive numbers, or huge ones")
     return [_by_factors(op, first, wanted)]
 
 
@@ -211,6 +230,8 @@ def _mode(op: Op, axes: int) -> dict[str, Any]:
         defaults = {"mode": "nearest", "nearest_mode": "floor" if old else "round_prefer_floor"}
         where = "asymmetric" if old else "half_pixel"
         defaults["coordinate_transformation_mode"] = where
+    for name in defaults:
+        op.attribute(name, "")  # which refuses what is no text
     held = {name: one for name, one in op.node.attributes.items() if one is not None}
     mode, aligned = resize_mode(Arguments(CALLS["Resize"], defaults | held), axes)
     return {"mode": mode, "align_corners": aligned, "axes": axes}

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from math import prod
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from deconvcalc.layers import Dense, GlobalPool, Identity
 from deconvcalc.model.conditions import Condition
 from deconvcalc.model.extents import Extent, Fixed
 from deconvcalc.model.operations import Add, Concat, Multiply, simpler
 from deconvcalc.tracing.onnx_graph import Tensor, broadcast
+from deconvcalc.tracing.onnx_numbers import plain
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -240,11 +241,48 @@ def _gather(op: Op) -> list[Tensor]:
     axis = op.axis(op.attribute("axis", 0), first.rank)
     dims = (*first.dims[:axis], *places.dims, *first.dims[axis + 1 :])
     weights = [first] if first.node is None else []
-    return [op.builder.given(op.node, dims, op.tensors, _left(op, first), weights=weights)]
+    conditions = _left(op, first) + _in_reach(first.dims[axis], places, axis)
+    return [op.builder.given(op.node, dims, op.tensors, conditions, weights=weights)]
 
 
-def _like_second(op: Op) -> list[Tensor]:
-    return [op.builder.given(op.node, op.tensor(1).dims, op.tensors)]
+def _in_reach(size: Extent, places: Tensor, axis: int) -> list[Condition]:
+    """That an axis has the elements that known indices name; negative ones count from its end."""
+    if places.numbers is None:
+        return []
+    items = dict.fromkeys([plain(one) for one in places.numbers.flat])
+    fixed = [one for one in items if isinstance(one, int)]
+    least: list[Any] = [max(max(one + 1, -one) for one in fixed)] if fixed else []
+    for one in items:
+        if isinstance(one, Extent):
+            least += [one + 1, one * -1]
+    rule = "every index lies within the axis"
+    found = [Condition(size, ">=", one, rule, axis - 2 if axis > 1 else None) for one in least]
+    return [one for one in found if one.variables or not one.holds({})]
+
+
+def _elements(op: Op) -> tuple[Tensor, Tensor, list[Condition]]:
+    """What is picked from or written to, the indices, and what they ask."""
+    first, places = op.tensor(0), op.tensor(1)
+    axis = op.axis(op.attribute("axis", 0), first.rank)
+    if places.rank != first.rank:
+        raise op.refuse(f"its indices have {places.rank} axes, and its input has {first.rank}")
+    conditions = _in_reach(first.dims[axis], places, axis)
+    rule = "there are no more indices than elements"
+    for index, (size, its) in enumerate(zip(first.dims, places.dims, strict=True)):
+        asked = Condition(size, ">=", its, rule, index - 2 if index > 1 else None)
+        if index != axis and size != its and (asked.variables or not asked.holds({})):
+            conditions.append(asked)
+    return first, places, conditions
+
+
+def _gather_elements(op: Op) -> list[Tensor]:
+    _, places, conditions = _elements(op)
+    return [op.builder.given(op.node, places.dims, op.tensors, conditions)]
+
+
+def _scatter_elements(op: Op) -> list[Tensor]:
+    first, _, conditions = _elements(op)
+    return [op.builder.given(op.node, first.dims, op.tensors, conditions)]
 
 
 def _like_first(op: Op) -> list[Tensor]:
@@ -290,7 +328,7 @@ MERGES: dict[str, Callable[[Op], list[Tensor]]] = {
     **dict.fromkeys(_PAIRWISE, _elementwise),
     **{f"Reduce{name}": _reduce for name in _REDUCED},
     **dict.fromkeys(("LSTM", "GRU", "RNN"), _recurrent),
-    **dict.fromkeys(("ScatterND", "ScatterElements", "Scatter"), _like_first),
+    **dict.fromkeys(("ScatterElements", "Scatter"), _scatter_elements),
     "Concat": _concat,
     "Gemm": _gemm,
     "MatMul": _matmul,
@@ -299,7 +337,8 @@ MERGES: dict[str, Callable[[Op], list[Tensor]]] = {
     "ArgMin": _arg,
     "TopK": _top,
     "Gather": _gather,
-    "GatherElements": _like_second,
+    "GatherElements": _gather_elements,
+    "ScatterND": _like_first,
     "GridSample": _sampled,
 }
 """The rules by the name of the operator."""

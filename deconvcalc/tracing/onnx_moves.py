@@ -264,6 +264,8 @@ def _expand(op: Op) -> list[Tensor]:
     first = op.tensor(0)
     target = [extent(plain(one)) for one in op.sizes("shape", 1)]
     dims, conditions = broadcast([first, Tensor("shape", target)], (0, None))
+    if any(one.constant == 0 for one in target):
+        conditions += op.least(dims)
     return [op.builder.given(op.node, dims, [first], conditions)]
 
 
@@ -272,8 +274,9 @@ def _tile(op: Op) -> list[Tensor]:
     times = op.sizes("repeats", 1)
     if len(times) != first.rank:
         raise op.refuse(f"it has {len(times)} repeats for {first.rank} axes")
-    dims = [one * extent(plain(by)) for one, by in zip(first.dims, times, strict=True)]
-    return [op.builder.given(op.node, dims, [first])]
+    counts = [extent(plain(by)) for by in times]
+    dims = [one * by for one, by in zip(first.dims, counts, strict=True)]
+    return [op.builder.given(op.node, dims, [first], op.least(counts))]
 
 
 def _of_shape(op: Op) -> list[Tensor]:

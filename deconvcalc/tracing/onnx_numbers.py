@@ -88,7 +88,9 @@ def whole(value: Any) -> int:
         Unknown: it is none.
     """
     value = plain(value)
-    if isinstance(value, bool) or not isinstance(value, (int, float)) or value != int(value):
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise Unknown
+    if not math.isfinite(value) or value != int(value):
         raise Unknown
     return int(value)
 

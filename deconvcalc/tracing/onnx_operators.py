@@ -6,12 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 from deconvcalc.dialects.onnx_calls import CALLS, POINTWISE
 from deconvcalc.dialects.spec import Given as Arguments
-from deconvcalc.errors import DeconvcalcError
+from deconvcalc.errors import DeconvcalcError, DialectError, LayerError
 from deconvcalc.layers import Identity, Layer
 from deconvcalc.model.conditions import Condition
 from deconvcalc.model.extents import Extent, Fixed, extent
 from deconvcalc.tracing.onnx_file import OnnxError
 from deconvcalc.tracing.onnx_graph import Builder, Tensor
+from deconvcalc.tracing.onnx_layers import LAYERS
+from deconvcalc.tracing.onnx_merges import MERGES
+from deconvcalc.tracing.onnx_moves import MOVES
 from deconvcalc.tracing.onnx_numbers import Unknown, whole
 from deconvcalc.tracing.onnx_values import evaluated
 
@@ -28,6 +31,12 @@ __all__ = ["Op", "outcome"]
 
 SUBGRAPHS = {"If", "Loop", "Scan", "SequenceMap"}
 DOMAINS = {"", "ai.onnx", "com.microsoft"}
+RULES = LAYERS | MERGES | MOVES
+"""The rules that give tensors, by the name of the operator."""
+
+
+_KINDS = {int: "whole number", float: "number", str: "text", tuple: "row of whole numbers"}
+_UNREADABLE = (TypeError, ValueError, AttributeError, ArithmeticError, LookupError)
 
 
 class Op:
@@ -82,10 +91,28 @@ class Op:
         """The numbers of all inputs."""
         return [self.known(place) for place, one in enumerate(self.inputs) if one is not None]
 
-    def attribute(self, name: str, default: Any) -> Any:
-        """The value of an attribute."""
+    def attribute(self, name: str, default: Any, kind: type | None = None) -> Any:
+        """The value of an attribute.
+
+        Args:
+            name: its name.
+            default: its value where it is left out.
+            kind: int, float, str, tuple (of ints), or a class; by default that of the default.
+
+        Raises:
+            OnnxError: it is of another kind.
+        """
         value = self.node.attributes.get(name)
-        return default if value is None else value
+        if value is None:
+            return default
+        wanted = type(default) if kind is None else kind
+        if wanted is tuple:
+            fits = isinstance(value, tuple) and all(isinstance(one, int) for one in value)
+        else:
+            fits = isinstance(value, (int, float) if wanted is float else wanted)
+        if not fits:
+            raise self.refuse(f"its attribute {name} is no {_KINDS.get(wanted, wanted.__name__)}")
+        return value
 
     def vector(self, name: str, place: int) -> list[Any] | None:
         """Numbers that are an attribute in old opsets and an input in newer ones; None for none.
@@ -95,7 +122,10 @@ class Op:
         """
         held = self.node.attributes.get(name)
         if held is not None:
-            return list(held) if isinstance(held, tuple) else [held]
+            several = list(held) if isinstance(held, tuple) else [held]
+            if not all(isinstance(one, (int, float)) for one in several):
+                raise self.refuse(f"its attribute {name} is no row of numbers")
+            return several
         if self.given(place) is None:
             return None
         return [*self.known(place).reshape(-1)]
@@ -187,21 +217,28 @@ def outcome(op: Op, assume: Mapping[str, str]) -> list[Tensor]:
     Raises:
         OnnxError: the operator is not known, or what it needs to know is not.
     """
-    from deconvcalc.tracing.onnx_layers import LAYERS
-    from deconvcalc.tracing.onnx_merges import MERGES
-    from deconvcalc.tracing.onnx_moves import MOVES
+    try:
+        return _outcome(op, assume)
+    except (DialectError, LayerError) as error:
+        raise op.refuse(error.message, error.hint) from None
+    except DeconvcalcError:
+        raise
+    except _UNREADABLE as error:
+        shown = f"{type(error).__name__}: {error}"[:200]
+        raise op.refuse(f"its attributes cannot be read ({shown})") from error
 
+
+def _outcome(op: Op, assume: Mapping[str, str]) -> list[Tensor]:
     node = op.node
     if not node.outputs or not node.outputs[0]:
         raise op.refuse("its first output has no name")
     numbers = _numbers(op)
     if numbers is not None:
         return numbers
-    rules = LAYERS | MERGES | MOVES
-    known = node.op in rules or node.op in POINTWISE
+    known = node.op in RULES or node.op in POINTWISE
     try:
         if known and node.domain in DOMAINS:
-            work = rules.get(node.op, Op.same)
+            work = RULES.get(node.op, Op.same)
             return _all(op, work(op))
     except Unknown:
         raise op.refuse(

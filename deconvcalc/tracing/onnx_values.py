@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from deconvcalc.model.extents import Fixed, Joint
-from deconvcalc.tracing.onnx_file import FLOATS, Stored
+from deconvcalc.tracing.onnx_file import FLOATS, OnnxError, Stored
 from deconvcalc.tracing.onnx_numbers import (
     PAIRS,
     SINGLES,
@@ -47,6 +47,8 @@ def evaluated(op: Op) -> list[Numbers] | None:
         made = work(op)
         found = list(made) if isinstance(made, tuple) else [made]
         return [_checked(one) for one in found]
+    except OnnxError:
+        raise
     except (Unknown, IndexError, ValueError, OverflowError, ZeroDivisionError, TypeError):
         return None
 
@@ -90,7 +92,7 @@ def _single(op: Op) -> Numbers:
 def _shape(op: Op) -> Numbers:
     """Shape needs no numbers, only dimensions."""
     dims = op.tensor(0).dims
-    start, end = op.attribute("start", 0), op.attribute("end", None)
+    start, end = op.attribute("start", 0), op.attribute("end", None, int)
     return _vector([plain(one) for one in dims[start:end]])
 
 
@@ -132,7 +134,7 @@ def _constant_of_shape(op: Op) -> Any:
     sizes = [whole(one) for one in op.known(0).reshape(-1)]
     if prod(sizes) > MOST:
         raise Unknown
-    stored = op.attribute("value", None)
+    stored = op.attribute("value", None, Stored)
     item: Any = 0.0
     if stored is not None:
         found = stored.numbers()
@@ -202,7 +204,7 @@ def _unsqueeze(op: Op) -> Numbers:
 
 
 def _transpose(op: Op) -> Numbers:
-    return np.transpose(op.known(0), op.attribute("perm", None))
+    return np.transpose(op.known(0), op.attribute("perm", None, tuple))
 
 
 def _split(op: Op) -> tuple[Numbers, ...]:
