@@ -48,3 +48,76 @@ def test_what_cannot_be_put_back_leaves_the_parameters_alone() -> None:
     with pytest.raises(RuntimeError, match="no"):
         dc.trace(model, (9, 9), channels=3)
     assert model.layers[0].weight.device.type == "cpu"
+
+
+def agrees(forward: Any, size: tuple[int, int], *layers: Any, known: bool = True) -> Any:
+    """A trace whose admissible sizes are those that real forward passes take, up to 13."""
+    import torch
+
+    model = module(forward, *layers).eval()
+    found = dc.trace(model, size, channels=4)
+    wrong = []
+    for h in range(1, 14):
+        for w in range(1, 14):
+            try:
+                with torch.no_grad():
+                    result = model(torch.zeros(1, 4, h, w))
+                runs = all(result.shape)
+            except (RuntimeError, IndexError, ValueError, TypeError):
+                runs = False
+            said = (h, w) in found.admissible
+            unsure = any({"h": h, "w": w} in part for part in found.unknown)
+            if (said and not runs) or (not said and runs and (known or not unsure)):
+                wrong.append((h, w))
+    assert not wrong
+    return found
+
+
+def _windows() -> dict[str, Any]:
+    from torch.nn import functional as F  # noqa: N812
+
+    return {
+        "all of it": lambda _, x: F.avg_pool2d(x, x.size()[2:]),
+        "all of it, max": lambda _, x: F.max_pool2d(x, kernel_size=x.shape[2:], stride=x.shape[2:]),
+        "height alone": lambda _, x: F.max_pool2d(x, x.shape[2]),
+        "smaller": lambda _, x: F.max_pool2d(x, min(x.shape[2], 5)),
+        "stride": lambda _, x: F.max_pool2d(x, 2, stride=max(1, x.shape[2] // 3)),
+        "dilation": lambda _, x: F.max_pool2d(x, 2, 1, dilation=max(1, x.shape[2] // 4)),
+        "padding": lambda _, x: F.conv2d(x, x.new_ones(4, 4, 5, 5), padding=x.shape[2] // 2),
+        "unfold": lambda _, x: F.unfold(x, (x.shape[2], 1)),
+    }
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "all of it",
+        "all of it, max",
+        "height alone",
+        "smaller",
+        "stride",
+        "dilation",
+        "padding",
+        "unfold",
+    ],
+)
+def test_windows_of_computed_sizes_are_those_of_every_input(name: str) -> None:
+    import torch
+
+    forward = _windows()[name]
+    found = agrees(forward, (9, 10), known=name in ("all of it", "all of it, max"))
+    if name in ("all of it", "all of it, max"):
+        assert str(found.admissible) == str(
+            dc.trace(module(lambda _, x: x), (9, 10), channels=4).admissible
+        )
+    for h in (3, 7, 9):
+        where = {"h": h, "w": 10}
+        ways = [
+            one
+            for one in found.traced.paths
+            if one.failed is None and all(guard.holds(where) for guard in one.guards)
+        ]
+        for way in ways:
+            real = forward(None, torch.zeros(1, 4, h, 10))
+            sizes = [one.at(where) for one in way.model.outputs[0].shape.extents]
+            assert tuple(sizes) == tuple(real.shape)[-len(sizes) :]

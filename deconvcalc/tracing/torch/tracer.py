@@ -18,7 +18,7 @@ from deconvcalc.model.conditions import Condition
 from deconvcalc.model.graph import Model
 from deconvcalc.model.operations import Given
 from deconvcalc.model.run import Fault, Run
-from deconvcalc.tracing.torch.arguments import Dim, Sizes, plain, size_of
+from deconvcalc.tracing.torch.arguments import Dim, Sizes, at_traced, size_of
 from deconvcalc.tracing.torch.guards import Guards
 from deconvcalc.tracing.torch.known import Known, at, flat, laid_out, mark
 from deconvcalc.tracing.torch.shapes import positive
@@ -132,7 +132,7 @@ class Tracer:
 
     def real(self, value: Any) -> Any:
         """Arguments for torch: plain numbers, and meta tensors alone."""
-        return self._meta(plain(value))
+        return self._meta(at_traced(value))
 
     def _meta(self, value: Any) -> Any:
         if isinstance(value, torch.Tensor):
@@ -405,7 +405,7 @@ class Call:
                 return value.extent.at(where)
             if type(value) in (tuple, list, Sizes):
                 return (list if type(value) is list else tuple)([swapped(one) for one in value])
-            return plain(value)
+            return at_traced(value)
 
         kwargs = {name: swapped(one) for name, one in self.kwargs.items()}
         return self.func(*swapped(tuple(self.args)), **kwargs)

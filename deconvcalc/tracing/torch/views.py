@@ -10,7 +10,14 @@ from deconvcalc.layers import Flatten, Slice
 from deconvcalc.model.conditions import Condition
 from deconvcalc.model.extents import extent
 from deconvcalc.model.operations import Unflatten
-from deconvcalc.tracing.torch.arguments import bound, has_size, plain, same_dims, several, symbolic
+from deconvcalc.tracing.torch.arguments import (
+    at_traced,
+    bound,
+    has_size,
+    same_dims,
+    several,
+    symbolic,
+)
 from deconvcalc.tracing.torch.known import flat
 from deconvcalc.tracing.torch.shapes import product, reshaped, sliced
 from deconvcalc.tracing.torch.sizes import Size
@@ -54,7 +61,7 @@ def _reshape(tracer: Tracer, tensor: Any, wanted: Sequence[Any], go: Any, name: 
         return tracer.emit(Flatten(), [tensor], go, name, lead=known.dims[:1])
     fixed = all(isinstance(one, int) for one in dims)
     if standard and fixed and len(dims) > 2 and len(known.dims) == 2:
-        numbers = [int(plain(one)) for one in dims]
+        numbers = [int(at_traced(one)) for one in dims]
         operation = Unflatten(numbers[1], tuple(numbers[2:]))
         return tracer.emit(operation, [tensor], go, name, lead=known.dims[:1])
     return tracer.given(name.capitalize(), dims, [tensor], go, name, conditions)
@@ -171,7 +178,7 @@ def getitem(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
     known = tracer.known(tensor)
     made, cuts = _indexed(tracer, tensor, items)
     go = Call(tracer, func, args, kwargs)
-    layer = None if cuts is None else _slice([plain(one) for one in cuts])
+    layer = None if cuts is None else _slice([at_traced(one) for one in cuts])
     if layer is not None:
         node = tracer.source(tensor)
         alike = same_dims(flat(node.shape), known.dims[1:])
