@@ -121,3 +121,45 @@ def test_windows_of_computed_sizes_are_those_of_every_input(name: str) -> None:
             real = forward(None, torch.zeros(1, 4, h, 10))
             sizes = [one.at(where) for one in way.model.outputs[0].shape.extents]
             assert tuple(sizes) == tuple(real.shape)[-len(sizes) :]
+
+
+def _written(x: Any, index: Any) -> Any:
+    x = x.clone()
+    x[index] = 1.0
+    return x
+
+
+def _picks() -> dict[str, Any]:
+    import torch
+
+    far = torch.tensor([0, 5])
+    return {
+        "list": lambda _, x: x[:, :, [0, 5]],
+        "negative list": lambda _, x: x[:, :, [0, -5]],
+        "after an ellipsis": lambda _, x: x[..., [4, 2]],
+        "tensor": lambda _, x: x[:, :, far],
+        "index_select": lambda _, x: torch.index_select(x, 2, far),
+        "gather": lambda _, x: torch.gather(x, 2, far.reshape(1, 1, 2, 1).expand(1, 4, 2, 1)),
+        "int": lambda _, x: x[:, :, 5],
+        "negative int": lambda _, x: x[:, :, -5],
+        "select": lambda _, x: x.select(2, 5),
+        "negative select": lambda _, x: x.select(3, -5),
+        "computed": lambda _, x: x[:, :, x.shape[3] // 2],
+        "narrow": lambda _, x: x.narrow(2, -3, 2),
+        "narrow from the start": lambda _, x: x.narrow(2, 3, 2),
+        "write": lambda _, x: _written(x, (slice(None), slice(None), 5)),
+        "write to a list": lambda _, x: _written(x, (slice(None), slice(None), [1, 5])),
+    }
+
+
+PICKS = (
+    "list", "negative list", "after an ellipsis", "tensor", "index_select", "gather", "int",
+    "negative int", "select", "negative select", "computed", "narrow", "narrow from the start",
+    "write", "write to a list",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PICKS)
+@pytest.mark.parametrize("size", [(9, 10), (3, 4)])
+def test_what_is_picked_lies_inside_the_input(name: str, size: tuple[int, int]) -> None:
+    agrees(_picks()[name], size)

@@ -94,7 +94,7 @@ def _kept(module: Any) -> tuple[Any, dict[str, Any], _Contents]:
     seen = {id(one) for one in (attributes.get("_parameters"), attributes.get("_buffers"))}
     for name in ("_parameters", "_buffers"):
         held = attributes.get(name)
-        if held is not None:
+        if isinstance(held, dict):
             contents.append((held, held.copy()))
     for one in attributes.values():
         _copied(one, contents, seen, DEPTH)
