@@ -63,7 +63,7 @@ def agrees(forward: Any, size: tuple[int, int], *layers: Any, known: bool = True
                 with torch.no_grad():
                     result = model(torch.zeros(1, 4, h, w))
                 runs = all(result.shape)
-            except (RuntimeError, IndexError, ValueError, TypeError):
+            except (RuntimeError, IndexError, ValueError, TypeError, AssertionError):
                 runs = False
             said = (h, w) in found.admissible
             unsure = any({"h": h, "w": w} in part for part in found.unknown)
@@ -163,3 +163,34 @@ PICKS = (
 @pytest.mark.parametrize("size", [(9, 10), (3, 4)])
 def test_what_is_picked_lies_inside_the_input(name: str, size: tuple[int, int]) -> None:
     agrees(_picks()[name], size)
+
+
+@pytest.mark.parametrize("size", [(9, 10), (7, 10)])
+def test_parts_of_a_split_add_up(size: tuple[int, int]) -> None:
+    agrees(lambda _, x: x.split([3, 4], 2)[0], size)
+    agrees(lambda _, x: x.split([3, x.shape[2] - 3], 2)[1], size)
+
+
+@pytest.mark.parametrize("size", [(9, 10), (7, 7)])
+def test_attention_has_as_many_keys_as_values(size: tuple[int, int]) -> None:
+    from torch import nn
+
+    def forward(self: Any, x: Any) -> Any:
+        rows, columns = x.mean(3).permute(2, 0, 1), x.mean(2).permute(2, 0, 1)
+        return self.layers[0](rows, rows, columns, need_weights=False)[0]
+
+    agrees(forward, size, nn.MultiheadAttention(4, 2))
+
+
+def test_a_way_that_torch_ends_without_a_rule_is_not_known() -> None:
+    import torch
+
+    def forward(_: Any, x: Any) -> Any:
+        if x.shape[2] > 6:
+            x = torch.nn.functional.bilinear(x, x, x.new_ones(2, 5, 5))
+        return x
+
+    found = agrees(forward, (4, 5), known=False)
+    assert found.unknown
+    assert (7, 8) not in found.admissible
+    assert (6, 8) in found.admissible

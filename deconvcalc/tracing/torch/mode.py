@@ -38,7 +38,20 @@ class Mode(TorchFunctionMode):  # type: ignore[misc]  # torch is not read by the
         handler = _KNOWN.get(func)
         if handler is None:
             handler = _KNOWN[func] = _resolved(func)
-        return handler(self.tracer, func, args, kwargs)
+        try:
+            return handler(self.tracer, func, args, kwargs)
+        except REFUSALS as error:
+            if self._varies(args, kwargs):
+                self.tracer.refused = error
+            raise
+
+    def _varies(self, args: Any, kwargs: Any) -> bool:
+        """Whether sizes of other inputs would make another call."""
+        every = tensors_in((*args, *kwargs.values()))
+        known = [getattr(one, "_deconvcalc", None) for one in every]
+        dims = [dim for one in known if one is not None for dim in one.dims]
+        sized = has_size(args) or has_size(kwargs.values())
+        return sized or any(not isinstance(dim, int) for dim in dims)
 
 
 _KNOWN: dict[Any, Handler] = {}

@@ -44,6 +44,10 @@ REFUSALS = (RuntimeError, ValueError, IndexError, TypeError, AssertionError)
 """What torch's functions raise about shapes that they do not take."""
 
 
+class UnexplainedError(TraceError):
+    """Torch refuses what the rules allow, at some inputs: nobody knows at which."""
+
+
 class Scope:
     """A call of a module: its path, and whether a node of its own name is there already."""
 
@@ -65,6 +69,7 @@ class Tracer:
         modules: the paths of modules that were called.
         scopes: the modules that are being called, the innermost last.
         asked: sizes asked of a transposed convolution that is being called.
+        refused: what torch said last of a call whose sizes vary, where no rule explains it.
         error: what ended the trace, where the code that is traced may have caught it.
     """
 
@@ -82,6 +87,7 @@ class Tracer:
         self.scopes: list[Scope] = [Scope("", "", leaf=False)]
         self.asked: Any = None
         self.error: TraceError | None = None
+        self.refused: BaseException | None = None
         self.owners: dict[str, Node] = {}
         self.inputs = [self._input(spec) for spec in specs]
         self._counts = dict.fromkeys([node.name for node in self.model.nodes], 1)
@@ -276,10 +282,12 @@ class Tracer:
             if isinstance(go, Call) and go.always_fails():
                 raise error  # an error of the code, whatever the sizes
             name = getattr(getattr(go, "func", go), "__name__", "a function")
-            raise self.refuse(
+            told = self.refuse(
                 f"{name}: torch says {_first_line(error)!r}, which no rule here explains",
                 "Please report it with the model.",
-            ) from error
+            )
+            self.error = UnexplainedError(str(told).partition("\n")[0], hint=told.hint)
+            raise self.error from error
         for fault in faults:
             self._tell(fault, self._words(fault, go, again, expected) or _first_line(error))
         dtype = tensors[0].dtype if tensors else torch.float32
