@@ -194,3 +194,22 @@ def test_a_way_that_torch_ends_without_a_rule_is_not_known() -> None:
     assert found.unknown
     assert (7, 8) not in found.admissible
     assert (6, 8) in found.admissible
+
+
+def test_a_size_that_becomes_text_is_pinned() -> None:
+    def forward(_: Any, x: Any) -> Any:
+        return x[:, :, 1:] if f"{x.shape[2]}" in {"3", "5"} or str(x.shape[2]) == "1" else x
+
+    found = agrees(forward, (5, 6))
+    assert (1, 6) not in found.admissible
+    assert [str(one) for one in found.traced.paths[0].guards] == ["h = 5"]
+
+
+def test_a_size_in_the_words_of_an_error_is_not_pinned() -> None:
+    def forward(_: Any, x: Any) -> Any:
+        if x.shape[2] % 4:
+            raise ValueError(f"no height of {x.shape[2]}")
+        return x
+
+    found = agrees(forward, (8, 6))
+    assert len(found.traced.paths) == 2

@@ -189,7 +189,7 @@ def _trace(
 
     tracer = Tracer(inputs, point, assume)
     failed = result = None
-    sure = True
+    sure, words = True, None
     with (
         warnings.catch_warnings(),
         redirect_stdout(sys.stderr),
@@ -203,6 +203,7 @@ def _trace(
         except (Exception, SystemExit) as error:  # noqa: BLE001  # whatever its own code raises
             if tracer.error is None:
                 failed = _told(error)
+                words = str(error)
                 sure = error is not tracer.refused
     if tracer.error is not None:
         if not isinstance(tracer.error, UnexplainedError) or point == start:
@@ -218,8 +219,7 @@ def _trace(
     unused = counted(model, tracer)
     if unused and failed is None:
         _warn(found, f"parameters that nothing uses: {', '.join(unused)}")
-    if tracer.guards.told and failed is None:
-        _warn(found, "the code turns sizes into text: ways that depend on the text are not seen")
+    tracer.guards.settle(words)
     found["passed"].update(tracer.passed)
     return Path(tracer.model, tracer.guards.conditions, failed, tracer.said), sure
 
