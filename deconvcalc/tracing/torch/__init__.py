@@ -13,12 +13,15 @@ from contextlib import redirect_stdout
 from typing import TYPE_CHECKING, Any
 
 from deconvcalc.errors import QueryError
+from deconvcalc.model.admissible import region
 from deconvcalc.model.graph import AXIS_NAMES
 from deconvcalc.tracing.path import InputSpec, Path, Traced
 from deconvcalc.tracing.ways import MOST_WAYS, SECONDS, all_ways
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+
+    from deconvcalc.model.admissible import Region
 
 __all__ = ["inputs_of", "traced"]
 
@@ -134,8 +137,13 @@ def traced(
     }
     variables = list(dict.fromkeys(name for spec in inputs for name in spec.axes))
 
+    unexplained: list[Region] = []
+
     def trace_at(point: dict[str, int]) -> Path:
-        return _trace(model, inputs, point, assume or {}, found)
+        way, sure = _trace(model, inputs, point, assume or {}, found, start)
+        if not sure:
+            unexplained.append(region(variables, way.guards, guards=True))
+        return way
 
     ways, unknown = all_ways(
         variables, {name: start[name] for name in variables}, trace_at,
@@ -147,7 +155,7 @@ def traced(
         tuple(found["passed"]),
         {"torch": torch.__version__},
         tuple(found["warnings"]),
-        unknown,
+        [*unknown, *unexplained],
     )
 
 
@@ -169,17 +177,19 @@ def _trace(
     point: dict[str, int],
     assume: Mapping[str, str],
     found: dict[str, dict[str, None]],
-) -> Path:
-    """The way that one input takes."""
+    start: dict[str, int],
+) -> tuple[Path, bool]:
+    """The way that one input takes, and whether it is known why it fails, if it does."""
     import torch
 
     from deconvcalc.tracing.torch.known import tensors_in
     from deconvcalc.tracing.torch.mode import Mode
     from deconvcalc.tracing.torch.modules import as_traced, counted
-    from deconvcalc.tracing.torch.tracer import Tracer, entry
+    from deconvcalc.tracing.torch.tracer import Tracer, UnexplainedError, entry
 
     tracer = Tracer(inputs, point, assume)
     failed = result = None
+    sure, words = True, None
     with (
         warnings.catch_warnings(),
         redirect_stdout(sys.stderr),
@@ -193,8 +203,12 @@ def _trace(
         except (Exception, SystemExit) as error:  # noqa: BLE001  # whatever its own code raises
             if tracer.error is None:
                 failed = _told(error)
+                words = str(error)
+                sure = error is not tracer.refused
     if tracer.error is not None:
-        raise tracer.error
+        if not isinstance(tracer.error, UnexplainedError) or point == start:
+            raise tracer.error
+        failed, sure = str(tracer.error), False
     if failed is None:
         outputs = [one for one in tensors_in((result,)) if tracer.known(one).traced]
         nodes = [tracer.source(one) for one in outputs]
@@ -205,10 +219,9 @@ def _trace(
     unused = counted(model, tracer)
     if unused and failed is None:
         _warn(found, f"parameters that nothing uses: {', '.join(unused)}")
-    if tracer.guards.told and failed is None:
-        _warn(found, "the code turns sizes into text: ways that depend on the text are not seen")
+    tracer.guards.settle(words)
     found["passed"].update(tracer.passed)
-    return Path(tracer.model, tracer.guards.conditions, failed, tracer.said)
+    return Path(tracer.model, tracer.guards.conditions, failed, tracer.said), sure
 
 
 def _warn(found: dict[str, dict[str, None]], text: str) -> None:

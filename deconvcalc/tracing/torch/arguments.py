@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 __all__ = [
     "Dim",
     "Sizes",
+    "at_traced",
     "bound",
     "dim_of",
     "has_size",
@@ -76,21 +77,33 @@ def several(values: tuple[Any, ...]) -> tuple[Any, ...]:
 
 
 def plain(value: Any) -> Any:
-    """Sizes as their numbers at the traced input, also inside tuples, lists, dicts and slices.
+    """Sizes as plain numbers, also inside tuples, lists, dicts and slices: they are pinned.
+
+    Each is read as `int(size)` reads it: inputs of other sizes go other ways.
+    """
+    return _read(value, pins=True)
+
+
+def at_traced(value: Any) -> Any:
+    """Sizes as their numbers at the traced input, as `plain`, and nothing is pinned.
 
     The reading is no guard: who calls this answers for every input.
     """
+    return _read(value, pins=False)
+
+
+def _read(value: Any, *, pins: bool) -> Any:
     kind = type(value)
     if kind is Size:
-        return value.value
+        return int(value) if pins else value.value
     if kind is Ratio:
-        return value.over_.value / value.under
+        return float(value) if pins else value.over_.value / value.under
     if kind in (tuple, list, Sizes):
-        return (list if kind is list else tuple)([plain(one) for one in value])
+        return (list if kind is list else tuple)([_read(one, pins=pins) for one in value])
     if kind is dict:
-        return {key: plain(one) for key, one in value.items()}
+        return {key: _read(one, pins=pins) for key, one in value.items()}
     if kind is slice:
-        return slice(plain(value.start), plain(value.stop), plain(value.step))
+        return slice(*[_read(one, pins=pins) for one in (value.start, value.stop, value.step)])
     return value
 
 

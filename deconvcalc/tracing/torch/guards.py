@@ -15,15 +15,11 @@ MOST_DENOMINATOR = 2**20
 
 
 class Guards:
-    """What the code of one way asked about sizes.
-
-    Attributes:
-        told: whether a size was turned into text.
-    """
+    """What the code of one way asked about sizes."""
 
     def __init__(self) -> None:
         self._noted: dict[Any, Condition] = {}
-        self.told = False
+        self._told: dict[Any, tuple[Condition, str]] = {}
         self.silent = 0
 
     def note(self, left: Any, relation: str, right: Any, rule: str) -> None:
@@ -33,6 +29,21 @@ class Guards:
         one = Condition(left, relation, right, rule)
         if one.variables:
             self._noted.setdefault(one.question, one)
+
+    def text(self, size: Any, value: int, made: str) -> str:
+        """Note that a size became text, which pins it."""
+        if not self.silent:
+            one = Condition(size, "==", value, "the code turns the size into text")
+            if one.variables:
+                self._told.setdefault(one.question, (one, made))
+        return made
+
+    def settle(self, words: str | None) -> None:
+        """Sizes in text are pinned; not those that only stand in the words of the way's error."""
+        for one, made in self._told.values():
+            if words is None or made not in words:
+                self._noted.setdefault(one.question, one)
+        self._told.clear()
 
     @property
     def conditions(self) -> tuple[Condition, ...]:

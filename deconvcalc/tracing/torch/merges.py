@@ -9,8 +9,8 @@ from deconvcalc.model.operations import Add, Concat, Multiply, simpler
 from deconvcalc.tracing.torch.arguments import bound, same_dims
 from deconvcalc.tracing.torch.known import laid_out, tensors_in
 from deconvcalc.tracing.torch.norms import identity
-from deconvcalc.tracing.torch.shapes import broadcast
-from deconvcalc.tracing.torch.tracer import Call
+from deconvcalc.tracing.torch.shapes import always, broadcast
+from deconvcalc.tracing.torch.tracer import REFUSALS, Call
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -293,12 +293,21 @@ def attention(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
 
 def multi_head(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
     """`multi_head_attention_forward`: the queries keep their sizes, whatever the keys."""
-    query, key = args[:2]
-    result, weights = Call(tracer, func, args, kwargs)()
+    query, key, value = args[:3]
     dims, others = tracer.known(query).dims, tracer.known(key).dims
+    keys, values = others[0], tracer.known(value).dims[0]
+    rule = "there are as many keys as values"
+    conditions = [Condition(keys, "==", values, rule)]
+    conditions = [one for one in conditions if not always(one)]
+    try:
+        result, weights = Call(tracer, func, args, kwargs)()
+    except REFUSALS:
+        if key.shape[0] == value.shape[0] or not conditions:
+            raise
+        result, weights = Call(tracer, func, (query, key, key, *args[3:]), kwargs)()
     label, sources = "MultiheadAttention", [query, *args[1:3]]
     made = tracer.given(
-        label, dims, sources, lambda: result, "attention", mixes=True, counted=False
+        label, dims, sources, lambda: result, "attention", conditions, mixes=True, counted=False
     )
     if weights is None:
         return made, None

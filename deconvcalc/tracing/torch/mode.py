@@ -9,7 +9,7 @@ from torch.overrides import TorchFunctionMode
 
 from deconvcalc.errors import SizeError
 from deconvcalc.tracing.torch import merges, norms, parts, rarer, views, windows
-from deconvcalc.tracing.torch.arguments import Sizes, has_size, plain, size_of, symbolic
+from deconvcalc.tracing.torch.arguments import Sizes, at_traced, has_size, size_of, symbolic
 from deconvcalc.tracing.torch.known import Known, at, mark, tensors_in
 from deconvcalc.tracing.torch.shapes import product
 from deconvcalc.tracing.torch.sizes import Size
@@ -38,7 +38,20 @@ class Mode(TorchFunctionMode):  # type: ignore[misc]  # torch is not read by the
         handler = _KNOWN.get(func)
         if handler is None:
             handler = _KNOWN[func] = _resolved(func)
-        return handler(self.tracer, func, args, kwargs)
+        try:
+            return handler(self.tracer, func, args, kwargs)
+        except REFUSALS as error:
+            if self._varies(args, kwargs):
+                self.tracer.refused = error
+            raise
+
+    def _varies(self, args: Any, kwargs: Any) -> bool:
+        """Whether sizes of other inputs would make another call."""
+        every = tensors_in((*args, *kwargs.values()))
+        known = [getattr(one, "_deconvcalc", None) for one in every]
+        dims = [dim for one in known if one is not None for dim in one.dims]
+        sized = has_size(args) or has_size(kwargs.values())
+        return sized or any(not isinstance(dim, int) for dim in dims)
 
 
 _KNOWN: dict[Any, Handler] = {}
@@ -236,7 +249,7 @@ def _new(skipped: int) -> Handler:
 
 
 def _made(tracer: Tracer, func: Any, args: Any, kwargs: Any, dims: tuple[Any, ...]) -> Any:
-    options = {**plain(dict(kwargs)), "device": "meta"}
+    options = {**at_traced(dict(kwargs)), "device": "meta"}
     options.pop("generator", None)
     result = func(*tracer.real(args), **options)
     varies = any(not isinstance(one, int) for one in dims)
@@ -253,7 +266,7 @@ def _arange(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
     if all(isinstance(one, int) for one in (start, end, step)) and type(step) is not Size:
         return _made(tracer, func, args, kwargs, (symbolic(-(-(end - start) // step)),))
     read = [int(one) if type(one) is Size else one for one in args]  # pinned
-    result = func(*read, **{**plain(dict(kwargs)), "device": "meta"})
+    result = func(*read, **{**at_traced(dict(kwargs)), "device": "meta"})
     return mark(result, Known(None, tuple(result.shape), False))
 
 

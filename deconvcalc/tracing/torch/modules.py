@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -16,7 +17,7 @@ from deconvcalc.tracing.torch.mode import followed, unknown
 from deconvcalc.tracing.torch.tracer import Scope
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from deconvcalc.tracing.torch.tracer import Tracer
 
@@ -24,6 +25,9 @@ __all__ = ["as_traced", "counted"]
 
 FLAGS = 64
 """Buffers of so many whole numbers at most keep their values: code may ask for them."""
+
+DEPTH = 4
+"""So deep, containers in attributes are put back."""
 
 
 @contextmanager
@@ -56,8 +60,7 @@ def as_traced(model: Any, tracer: Tracer) -> Iterator[None]:
     finally:
         for handle in handles:
             handle.remove()
-        for module, attributes, contents in kept:
-            _put_back(module, attributes, contents)
+        _restored(kept)
 
 
 @contextmanager
@@ -82,26 +85,69 @@ def _scripts(tracer: Tracer) -> Iterator[None]:
         kind.__call__ = kept
 
 
-def _kept(module: Any) -> tuple[Any, dict[str, Any], list[tuple[Any, Any]]]:
+_Contents = list[tuple[Any, Any]]
+
+
+def _kept(module: Any) -> tuple[Any, dict[str, Any], _Contents]:
     attributes = dict(module.__dict__)
-    contents = [
-        (one, one.copy()) for one in attributes.values() if isinstance(one, (dict, list, set))
-    ]
+    contents: _Contents = []
+    seen = {id(one) for one in (attributes.get("_parameters"), attributes.get("_buffers"))}
+    for name in ("_parameters", "_buffers"):
+        held = attributes.get(name)
+        if isinstance(held, dict):
+            contents.append((held, held.copy()))
+    for one in attributes.values():
+        _copied(one, contents, seen, DEPTH)
     return module, attributes, contents
 
 
-def _put_back(module: Any, attributes: dict[str, Any], contents: list[tuple[Any, Any]]) -> None:
+def _copied(one: Any, contents: _Contents, seen: set[int], depth: int) -> None:
+    """Note what a container holds, and the containers in it."""
+    if not isinstance(one, (dict, list, set)) or id(one) in seen or not depth:
+        return
+    seen.add(id(one))
+    contents.append((one, one.copy()))
+    for held in one.values() if isinstance(one, dict) else one:
+        _copied(held, contents, seen, depth - 1)
+
+
+def _restored(kept: list[tuple[Any, dict[str, Any], _Contents]]) -> None:
+    """Put everything back, parameters and buffers first; what fails stops nothing else."""
+    failed: list[Exception] = []
+    work: list[Callable[[], None]] = []
+    for module, attributes, contents in kept:
+        for held, before in contents[:2]:
+            work.append(partial(_refill, held, before))
+        work.append(partial(_attributes, module, attributes))
+    for _, _, contents in kept:
+        work += [partial(_refill, held, before) for held, before in contents[2:]]
+    for one in work:
+        try:
+            one()
+        except Exception as error:  # noqa: BLE001  # the rest has to be put back too
+            failed.append(error)
+    if failed:
+        raise failed[0]
+
+
+def _attributes(module: Any, attributes: dict[str, Any]) -> None:
     module.__dict__.clear()
     module.__dict__.update(attributes)
-    for held, before in contents:
-        if held != before if not isinstance(held, dict) else _differ(held, before):
-            held.clear()
-            (held.extend if isinstance(held, list) else held.update)(before)
 
 
-def _differ(one: dict[Any, Any], other: dict[Any, Any]) -> bool:
-    """Whether two dicts hold other objects; tensors are not compared by value."""
-    return list(one) != list(other) or any(one[key] is not other[key] for key in one)
+def _refill(held: Any, before: Any) -> None:
+    """A container with what it held; what is held is compared by identity, never by value."""
+    if isinstance(held, dict):
+        same = list(map(id, held)) == list(map(id, before)) and all(
+            one is other for one, other in zip(held.values(), before.values(), strict=True)
+        )
+    elif isinstance(held, list):
+        same = list(map(id, held)) == list(map(id, before))
+    else:
+        same = set(map(id, held)) == set(map(id, before))
+    if not same:
+        held.clear()
+        (held.extend if isinstance(held, list) else held.update)(before)
 
 
 def _swap(modules: dict[str, Any]) -> None:

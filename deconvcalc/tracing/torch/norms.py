@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from deconvcalc.layers import Dense, Identity
 from deconvcalc.model.conditions import Condition
-from deconvcalc.tracing.torch.arguments import bound, plain, same_dims, symbolic
+from deconvcalc.tracing.torch.arguments import at_traced, bound, same_dims, symbolic
 from deconvcalc.tracing.torch.known import flat
 from deconvcalc.tracing.torch.shapes import product
 from deconvcalc.tracing.torch.tracer import Call
@@ -79,7 +79,7 @@ def layer_norm(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
     given = bound("input normalized_shape", args, kwargs)
     wanted = tuple(given["normalized_shape"])
     dims = tracer.known(given["input"]).dims
-    rule = f"the last sizes are {', '.join(map(str, plain(wanted)))}"
+    rule = f"the last sizes are {', '.join(map(str, at_traced(wanted)))}"
     asked = [
         Condition(one, "==", symbolic(size), rule)
         for one, size in zip(dims[-len(wanted) :], wanted, strict=False)

@@ -9,7 +9,8 @@ import torch
 from deconvcalc.layers import GlobalPool
 from deconvcalc.model.conditions import Condition
 from deconvcalc.tracing.torch.arguments import bound, same_dims, several, symbolic
-from deconvcalc.tracing.torch.known import flat
+from deconvcalc.tracing.torch.known import at, flat
+from deconvcalc.tracing.torch.shapes import always
 from deconvcalc.tracing.torch.sizes import Size
 from deconvcalc.tracing.torch.tracer import Call
 
@@ -54,16 +55,24 @@ def split(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
         total = one + total
     rule = "the parts of a split are as long as the whole"
     held = Condition(tracer.known(tensor).dims[dim], "==", symbolic(total), rule)
+    sums: list[Condition] = []
     dims = list(tracer.known(tensor).dims)
     shapes = []
     for one in sizes:
         dims[dim] = symbolic(one)
         shapes.append(tuple(dims))
+    if not always(held):
+        sums = [held]
     try:
         parts = go()
-    except RuntimeError:  # the condition says it, at the first part
-        parts = None
-    return _parts(tracer, tensor, parts, shapes, "split", [held], go)
+    except RuntimeError:  # the condition says it
+        dtype = tensor.dtype
+        parts = [torch.empty(_numbers(tracer, one), device="meta", dtype=dtype) for one in shapes]
+    return _parts(tracer, tensor, parts, shapes, "split", sums)
+
+
+def _numbers(tracer: Tracer, dims: Sequence[Dim]) -> list[int]:
+    return [at(one, tracer.point) for one in dims]
 
 
 def _cut(tracer: Tracer, tensor: Any, dim: int, each: Any, go: Any, name: str) -> Any:
@@ -90,14 +99,12 @@ def _parts(
     shapes: Sequence[tuple[Dim, ...]],
     name: str,
     conditions: Sequence[Condition] = (),
-    go: Any = None,
 ) -> tuple[Any, ...]:
     """A node for each of several results."""
     made = []
     for place, dims in enumerate(shapes):
-        work = go if parts is None else (lambda one=parts[place]: one)
-        asked = conditions if place == 0 else ()
-        made.append(tracer.given(name.capitalize(), dims, [tensor], work, name, asked))
+        work = lambda one=parts[place]: one  # noqa: E731  # bound now
+        made.append(tracer.given(name.capitalize(), dims, [tensor], work, name, conditions))
     return tuple(made)
 
 

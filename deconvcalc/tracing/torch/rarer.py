@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 from deconvcalc.model.conditions import Condition
 from deconvcalc.tracing.torch.arguments import bound, symbolic
 from deconvcalc.tracing.torch.tracer import Call
+from deconvcalc.tracing.torch.views import indices_in, reaches
 
 if TYPE_CHECKING:
     from deconvcalc.tracing.torch.tracer import Tracer
@@ -41,6 +42,8 @@ def gather(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
         for place, (one, its) in enumerate(zip(whole, made, strict=True))
         if place != given["dim"] % len(whole) and one is not its
     ]
+    place = given["dim"] % len(whole)
+    asked += reaches(tracer, tensor, place, indices_in(index, negative=False))
     sources = [one for one in (tensor, index) if tracer.known(one).traced]
     return tracer.given("Gather", made, sources, Call(tracer, func, args, kwargs), "gather", asked)
 

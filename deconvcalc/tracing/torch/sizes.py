@@ -279,14 +279,12 @@ class Size(torch.SymInt):  # type: ignore[misc]  # torch is not read by the type
         return self
 
     def __str__(self) -> str:
-        self.guards.told = True
-        return str(self.value)
+        return self.guards.text(self.extent, self.value, str(self.value))
 
     __repr__ = __str__
 
     def __format__(self, spec: str) -> str:
-        self.guards.told = True
-        return format(self.value, spec)
+        return self.guards.text(self.extent, self.value, format(self.value, spec))
 
     def __deepcopy__(self, _memo: Any = None) -> Any:
         return self
@@ -438,14 +436,14 @@ class Ratio(torch.SymFloat):  # type: ignore[misc]  # torch is not read by the t
         return hash(float(self))
 
     def __str__(self) -> str:
-        self.over_.guards.told = True
-        return str(self.over_.value / self.under)
+        over = self.over_
+        return over.guards.text(over.extent, over.value, str(over.value / self.under))
 
     __repr__ = __str__
 
     def __format__(self, spec: str) -> str:
-        self.over_.guards.told = True
-        return format(self.over_.value / self.under, spec)
+        over = self.over_
+        return over.guards.text(over.extent, over.value, format(over.value / self.under, spec))
 
 
 _METHODS = {"==": "__eq__", "!=": "__ne__", ">=": "__ge__", "<": "__lt__"}

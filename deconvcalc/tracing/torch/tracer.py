@@ -18,7 +18,7 @@ from deconvcalc.model.conditions import Condition
 from deconvcalc.model.graph import Model
 from deconvcalc.model.operations import Given
 from deconvcalc.model.run import Fault, Run
-from deconvcalc.tracing.torch.arguments import Dim, Sizes, plain, size_of
+from deconvcalc.tracing.torch.arguments import Dim, Sizes, at_traced, size_of
 from deconvcalc.tracing.torch.guards import Guards
 from deconvcalc.tracing.torch.known import Known, at, flat, laid_out, mark
 from deconvcalc.tracing.torch.shapes import positive
@@ -44,6 +44,10 @@ REFUSALS = (RuntimeError, ValueError, IndexError, TypeError, AssertionError)
 """What torch's functions raise about shapes that they do not take."""
 
 
+class UnexplainedError(TraceError):
+    """Torch refuses what the rules allow, at some inputs: nobody knows at which."""
+
+
 class Scope:
     """A call of a module: its path, and whether a node of its own name is there already."""
 
@@ -65,6 +69,7 @@ class Tracer:
         modules: the paths of modules that were called.
         scopes: the modules that are being called, the innermost last.
         asked: sizes asked of a transposed convolution that is being called.
+        refused: what torch said last of a call whose sizes vary, where no rule explains it.
         error: what ended the trace, where the code that is traced may have caught it.
     """
 
@@ -82,6 +87,7 @@ class Tracer:
         self.scopes: list[Scope] = [Scope("", "", leaf=False)]
         self.asked: Any = None
         self.error: TraceError | None = None
+        self.refused: BaseException | None = None
         self.owners: dict[str, Node] = {}
         self.inputs = [self._input(spec) for spec in specs]
         self._counts = dict.fromkeys([node.name for node in self.model.nodes], 1)
@@ -132,7 +138,7 @@ class Tracer:
 
     def real(self, value: Any) -> Any:
         """Arguments for torch: plain numbers, and meta tensors alone."""
-        return self._meta(plain(value))
+        return self._meta(at_traced(value))
 
     def _meta(self, value: Any) -> Any:
         if isinstance(value, torch.Tensor):
@@ -276,10 +282,12 @@ class Tracer:
             if isinstance(go, Call) and go.always_fails():
                 raise error  # an error of the code, whatever the sizes
             name = getattr(getattr(go, "func", go), "__name__", "a function")
-            raise self.refuse(
+            told = self.refuse(
                 f"{name}: torch says {_first_line(error)!r}, which no rule here explains",
                 "Please report it with the model.",
-            ) from error
+            )
+            self.error = UnexplainedError(str(told).partition("\n")[0], hint=told.hint)
+            raise self.error from error
         for fault in faults:
             self._tell(fault, self._words(fault, go, again, expected) or _first_line(error))
         dtype = tensors[0].dtype if tensors else torch.float32
@@ -405,7 +413,7 @@ class Call:
                 return value.extent.at(where)
             if type(value) in (tuple, list, Sizes):
                 return (list if type(value) is list else tuple)([swapped(one) for one in value])
-            return plain(value)
+            return at_traced(value)
 
         kwargs = {name: swapped(one) for name, one in self.kwargs.items()}
         return self.func(*swapped(tuple(self.args)), **kwargs)

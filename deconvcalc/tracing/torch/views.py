@@ -8,11 +8,17 @@ import torch
 
 from deconvcalc.layers import Flatten, Slice
 from deconvcalc.model.conditions import Condition
-from deconvcalc.model.extents import extent
 from deconvcalc.model.operations import Unflatten
-from deconvcalc.tracing.torch.arguments import bound, has_size, plain, same_dims, several, symbolic
+from deconvcalc.tracing.torch.arguments import (
+    at_traced,
+    bound,
+    has_size,
+    same_dims,
+    several,
+    symbolic,
+)
 from deconvcalc.tracing.torch.known import flat
-from deconvcalc.tracing.torch.shapes import product, reshaped, sliced
+from deconvcalc.tracing.torch.shapes import always, product, reshaped, sliced
 from deconvcalc.tracing.torch.sizes import Size
 from deconvcalc.tracing.torch.tracer import Call
 
@@ -22,7 +28,7 @@ if TYPE_CHECKING:
     from deconvcalc.tracing.torch.arguments import Dim
     from deconvcalc.tracing.torch.tracer import Tracer
 
-__all__ = ["HANDLERS"]
+__all__ = ["HANDLERS", "indices_in", "reaches"]
 
 
 # Reshaping.
@@ -54,7 +60,7 @@ def _reshape(tracer: Tracer, tensor: Any, wanted: Sequence[Any], go: Any, name: 
         return tracer.emit(Flatten(), [tensor], go, name, lead=known.dims[:1])
     fixed = all(isinstance(one, int) for one in dims)
     if standard and fixed and len(dims) > 2 and len(known.dims) == 2:
-        numbers = [int(plain(one)) for one in dims]
+        numbers = [int(at_traced(one)) for one in dims]
         operation = Unflatten(numbers[1], tuple(numbers[2:]))
         return tracer.emit(operation, [tensor], go, name, lead=known.dims[:1])
     return tracer.given(name.capitalize(), dims, [tensor], go, name, conditions)
@@ -169,9 +175,9 @@ def getitem(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
     if any(isinstance(one, (torch.Tensor, list)) for one in items):
         return _picked(tracer, func, args, items)
     known = tracer.known(tensor)
-    made, cuts = _indexed(tracer, tensor, items)
+    made, cuts, asked = _indexed(tracer, tensor, items)
     go = Call(tracer, func, args, kwargs)
-    layer = None if cuts is None else _slice([plain(one) for one in cuts])
+    layer = None if cuts is None else _slice([at_traced(one) for one in cuts])
     if layer is not None:
         node = tracer.source(tensor)
         alike = same_dims(flat(node.shape), known.dims[1:])
@@ -183,7 +189,7 @@ def getitem(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
             return tracer.emit(layer, [tensor], go, "slice", lead=known.dims[:1])
     if cuts is not None and same_dims(made, known.dims):
         return tracer.same(tensor, go())
-    return tracer.given("Slice", made, [tensor], go, "slice", layer=layer)
+    return tracer.given("Slice", made, [tensor], go, "slice", asked, layer=layer)
 
 
 def setitem(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> None:
@@ -198,13 +204,19 @@ def setitem(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> None:
             raise tracer.refuse(
                 "a tensor is written to places that another tensor picks", "Write to slices."
             )
-        part, _ = _indexed(tracer, target, items)
+        part, _, conditions = _indexed(tracer, target, items)
         rule = "what is written has the size of its place, or size 1"
-        conditions = [
+        conditions += [
             Condition(its, "==", place, rule)
             for place, its in zip(part[::-1], tracer.known(value).dims[::-1], strict=False)
             if its != 1 and not same_dims((its,), (place,))
         ]
+    elif not any(isinstance(one, (torch.Tensor, list)) for one in items):
+        conditions = _indexed(tracer, target, items)[2]
+    else:
+        simple = _place_of(tracer, target, items)
+        if simple is not None:
+            conditions = reaches(tracer, target, *simple)
 
     def go() -> Any:
         Call(tracer, func, args, kwargs)()
@@ -215,8 +227,8 @@ def setitem(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> None:
 
 def _indexed(
     tracer: Tracer, tensor: Any, items: list[Any]
-) -> tuple[tuple[Dim, ...], list[slice | None] | None]:
-    """The dimensions that an index leaves, and the slices, where it has nothing else."""
+) -> tuple[tuple[Dim, ...], list[slice | None] | None, list[Condition]]:
+    """What an index leaves: dimensions; slices, where it has nothing else; and what it asks."""
     known = tracer.known(tensor)
     used = sum(one is not None and one is not Ellipsis for one in items)
     if Ellipsis not in [one for one in items if one is None or one is Ellipsis]:
@@ -224,6 +236,7 @@ def _indexed(
     place, plainly = 0, True
     made: list[Dim] = []
     cuts: list[slice | None] = []
+    asked: list[Condition] = []
     for one in items:
         if one is None:
             made.append(1)
@@ -239,10 +252,10 @@ def _indexed(
             cuts.append(one)
             place += 1
         else:
-            _reaches(tracer, tensor, place, one)
+            asked += reaches(tracer, tensor, place, [one])
             plainly = False
             place += 1
-    return tuple(made), cuts if plainly else None
+    return tuple(made), cuts if plainly else None, asked
 
 
 def _slice(cuts: Sequence[slice | None]) -> Any:
@@ -260,11 +273,35 @@ def _slice(cuts: Sequence[slice | None]) -> Any:
     )
 
 
-def _reaches(tracer: Tracer, tensor: Any, place: int, index: Any) -> None:
-    """Ask that an index lies inside a dimension; where it depends, that is a guard."""
+def reaches(tracer: Tracer, tensor: Any, place: int, indices: Sequence[Any]) -> list[Condition]:
+    """What indices along a dimension ask of its size; negative ones count from its end."""
     size = tracer.sizes(tensor)[place]
-    if type(size) is Size or type(index) is Size:
-        bool(index < size if index >= 0 else -index <= size)
+    asked: list[Condition] = []
+    rule = "what is picked lies inside the input"
+    for index in indices:
+        least = -index if index < 0 else index + 1
+        if type(size) is Size or type(least) is Size:
+            asked.append(Condition(symbolic(size), ">=", symbolic(least), rule))
+    return [one for one in asked if not always(one)]
+
+
+def indices_in(index: Any, *, negative: bool = True) -> list[Any]:
+    """The outermost indices of a list or a tensor; none where its values are not known."""
+    values = index
+    if isinstance(index, torch.Tensor):
+        known = getattr(index, "_deconvcalc", None)
+        if index.device.type == "meta" or (known is not None and known.traced):
+            return []
+        with torch._C.DisableTorchFunction():
+            values = index.detach().reshape(-1).tolist()
+    flat_ = [one for one in values if isinstance(one, int) and not isinstance(one, bool)]
+    sizes = [one for one in flat_ if type(one) is Size]
+    numbers = [one for one in flat_ if type(one) is not Size]
+    if not numbers:
+        return sizes
+    if min(numbers) < 0 and not negative:
+        return sizes
+    return [*sizes, *{min(numbers), max(numbers)}]
 
 
 def _picked(tracer: Tracer, func: Any, args: Any, items: list[Any]) -> Any:
@@ -290,7 +327,22 @@ def _picked(tracer: Tracer, func: Any, args: Any, items: list[Any]) -> Any:
     made = (*dims[:before], *shape, *dims[before + 1 :])
     sources = [one for one in (tensor, pick) if isinstance(one, torch.Tensor)]
     sources = [one for one in sources if tracer.known(one).traced]
-    return tracer.given("Pick", made, sources, Call(tracer, func, args, {}), "getitem")
+    asked = reaches(tracer, tensor, before, indices_in(pick))
+    return tracer.given("Pick", made, sources, Call(tracer, func, args, {}), "getitem", asked)
+
+
+def _place_of(tracer: Tracer, tensor: Any, items: list[Any]) -> tuple[int, list[Any]] | None:
+    """Where an index picks, and what, if it does so along one dimension."""
+    places = [at for at, one in enumerate(items) if isinstance(one, (torch.Tensor, list))]
+    pick = items[places[0]]
+    if len(places) > 1 or (isinstance(pick, torch.Tensor) and pick.dtype == torch.bool):
+        return None
+    place = places[0]
+    if any(one is None for one in items):
+        return None
+    if any(one is Ellipsis for one in items[:place]):
+        place += len(tracer.known(tensor).dims) - len(items)
+    return place, indices_in(pick)
 
 
 def narrow(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
@@ -299,11 +351,16 @@ def narrow(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
     dims = list(tracer.known(tensor).dims)
     dim = given["dim"] % len(dims)
     rule = "what is taken lies inside the input"
-    start, end = extent(symbolic(given["start"])), symbolic(given["start"] + length)
+    whole, start = tracer.sizes(tensor)[dim], given["start"]
+    if isinstance(start, torch.Tensor):
+        start = int(start)
+    if start < 0:
+        start = whole + start
     asked = [
-        Condition(start, ">=", 0, rule),
-        Condition(dims[dim], ">=", end, rule),
+        Condition(symbolic(start), ">=", 0, rule),
+        Condition(symbolic(whole), ">=", symbolic(start + length), rule),
     ]
+    asked = [one for one in asked if not always(one)]
     dims[dim] = symbolic(length)
     go = Call(tracer, func, args, kwargs)
     return tracer.given("Narrow", tuple(dims), [tensor], go, "narrow", asked)
@@ -313,18 +370,20 @@ def select(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
     given = bound("input dim index", args, kwargs)
     dims = list(tracer.known(given["input"]).dims)
     place = given["dim"] % len(dims)
-    _reaches(tracer, given["input"], place, given["index"])
+    asked = reaches(tracer, given["input"], place, [given["index"]])
     del dims[place]
     go = Call(tracer, func, args, kwargs)
-    return tracer.given("Select", tuple(dims), [given["input"]], go, "select")
+    return tracer.given("Select", tuple(dims), [given["input"]], go, "select", asked)
 
 
 def index_select(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
     given = bound("input dim index", args, kwargs)
     dims = list(tracer.known(given["input"]).dims)
-    dims[given["dim"] % len(dims)] = tracer.known(given["index"]).dims[0]
+    place = given["dim"] % len(dims)
+    asked = reaches(tracer, given["input"], place, indices_in(given["index"], negative=False))
+    dims[place] = tracer.known(given["index"]).dims[0]
     go = Call(tracer, func, args, kwargs)
-    return tracer.given("IndexSelect", tuple(dims), [given["input"]], go, "index_select")
+    return tracer.given("IndexSelect", tuple(dims), [given["input"]], go, "index_select", asked)
 
 
 def transparent(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:

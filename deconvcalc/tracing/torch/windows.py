@@ -18,6 +18,7 @@ from deconvcalc.model.extents import extent
 from deconvcalc.model.operations import applied
 from deconvcalc.model.shapes import Shape
 from deconvcalc.tracing.torch.arguments import (
+    at_traced,
     bound,
     dim_of,
     has_size,
@@ -137,7 +138,7 @@ def conv_transpose(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
             real = tracer.real(args)
             extra = module._output_padding(
                 real[0],
-                plain(size),
+                at_traced(size),
                 module.stride,
                 module.padding,
                 module.kernel_size,
@@ -146,10 +147,10 @@ def conv_transpose(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
             )
             return func(*real[:5], extra, *real[6:])
 
-    ends = plain(extra)
+    ends = at_traced(extra)
     if sizes is not None:
         natural = layer.output_size(tuple(tensor.shape[-layer.axes :]))
-        ends = tuple([plain(one) - its for one, its in zip(sizes, natural, strict=True)])
+        ends = tuple([at_traced(one) - its for one, its in zip(sizes, natural, strict=True)])
     try:
         here = made(call, **values, output_padding=ends)
     except DeconvcalcError:  # no such layer: the conditions say so
@@ -205,13 +206,42 @@ def pool(kind: str, order: str) -> Any:
         tensor = given.pop("input")
         for ignored in ("return_indices", "output_ratio", "_random_samples"):
             given.pop(ignored, None)
+        go = Call(tracer, func, args, kwargs)
+        if _whole_window(tracer, tensor, given, _axes(name)):
+            whole = GlobalPool(_KINDS[kind], axes=_axes(name))
+            return through(tracer, tensor, whole, go, name)
         values = {key: value for key, value in plain(given).items() if value is not None}
         if "divisor_override" in values and _axes(name) == 1:
             del values["divisor_override"]
         layer = made(f"{kind}{name[-2:]}", **values)
-        return through(tracer, tensor, layer, Call(tracer, func, args, kwargs), name)
+        return through(tracer, tensor, layer, go, name)
 
     return handler
+
+
+_KINDS = {"MaxPool": "max", "AvgPool": "average"}
+
+
+def _whole_window(tracer: Tracer, tensor: Any, given: dict[str, Any], axes: int) -> bool:
+    """Whether the window of a pool is all of its input, whatever its size."""
+    kernel, stride = given.get("kernel_size"), given.get("stride")
+    dims = tracer.known(tensor).dims[-axes:]
+    if "norm_type" in given or not has_size([kernel]) or len(dims) != axes:
+        return False
+    if given.get("divisor_override") is not None:
+        return False
+    sizes = [symbolic(one) for one in _each(kernel, axes)]
+    alike = (
+        stride is None
+        or stride == ()
+        or same_dims([symbolic(one) for one in _each(stride, axes)], dims)
+    )
+    plainly = all(
+        type(one) is int and one == its
+        for name, its in (("padding", 0), ("dilation", 1))
+        for one in _each(given.get(name, its), axes)
+    )
+    return alike and plainly and same_dims(sizes, dims)
 
 
 def adaptive(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
@@ -221,7 +251,7 @@ def adaptive(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
     go = Call(tracer, func, args, kwargs)
     kind = "Max" if "max" in name else "Avg"
     if has_size([size]):
-        here = made(f"Adaptive{kind}Pool{name[-2:]}", output_size=plain(size))
+        here = made(f"Adaptive{kind}Pool{name[-2:]}", output_size=at_traced(size))
         return _to_size(tracer, tensor, _each(size, _axes(name)), go, name, here)
     size = tuple(size) if isinstance(size, (tuple, list)) else size
     if isinstance(size, tuple) and len(set(size)) == 1:
@@ -235,7 +265,9 @@ def adaptive(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
 
 
 def _each(size: Any, axes: int) -> tuple[Any, ...]:
-    return tuple(size) if isinstance(size, (tuple, list)) else (size,) * axes
+    if isinstance(size, (tuple, list)):
+        return tuple(size) * axes if len(size) == 1 else tuple(size)
+    return (size,) * axes
 
 
 def _to_size(
@@ -290,12 +322,12 @@ def interpolate(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
     options = {"mode": given["mode"], "align_corners": given.get("align_corners")}
     if has_size([size]):
         sizes = _each(size, axes)
-        here = made("Upsample", size=tuple(plain(sizes)), **options)
+        here = made("Upsample", size=tuple(at_traced(sizes)), **options)
         return _to_size(tracer, tensor, sizes, go, "interpolate", here)
     layer = made(
         "Upsample",
         size=tuple(size) if isinstance(size, (tuple, list)) else size,
-        scale_factor=tuple(scale) if isinstance(scale, (tuple, list)) else plain(scale),
+        scale_factor=tuple(plain(scale)) if isinstance(scale, (tuple, list)) else plain(scale),
         **options,
     )
     return through(tracer, tensor, layer, go, "interpolate")
@@ -349,7 +381,7 @@ def _padded(tracer: Tracer, tensor: Any, sides: list[Any], mode: str, go: Any) -
         axis = len(dims) - back - 2
         conditions += _room(values[-back], before, after, mode, axis if axis >= 0 else None)
     label, made_dims = f"Pad(mode={mode!r})", tuple(dims)
-    here = _pad_layer(plain(sides), mode, len(dims) - 2)
+    here = _pad_layer(at_traced(sides), mode, len(dims) - 2)
     return tracer.given(label, made_dims, [tensor], go, "pad", conditions, layer=here)
 
 
@@ -389,7 +421,7 @@ def unfold(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
     dims = tracer.known(tensor).dims
     layer: Any = made("Unfold", **plain(given))
     assert isinstance(layer, Unfold)
-    shape, conditions = applied(layer, [Shape(int(plain(dims[1])), dims[2:])])
+    shape, conditions = applied(layer, [Shape(int(at_traced(dims[1])), dims[2:])])
     whole = (dims[0], int(shape.channels or 1), dim_of(shape.extents[0]))
     go = Call(tracer, func, args, kwargs)
     return tracer.given(repr(layer), whole, [tensor], go, "unfold", conditions)
@@ -409,7 +441,7 @@ def fold(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
     total = product([symbolic(one) for one in counts])
     rule = "there are as many windows as the output has"
     channels = dims[1]
-    whole = (dims[0], int(plain(channels)) // taps, *[symbolic(one) for one in sizes])
+    whole = (dims[0], int(at_traced(channels)) // taps, *[symbolic(one) for one in sizes])
     go = Call(tracer, func, args, kwargs)
     asked = [Condition(dims[2], "==", total, rule)]
     return tracer.given("Fold", whole, [tensor], go, "fold", asked)

@@ -1,0 +1,215 @@
+"""Faults that were found in the PyTorch tracer, each against real forward passes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+import deconvcalc as dc
+from tests.torch_passes import module
+
+pytestmark = pytest.mark.framework
+
+
+def test_a_list_with_tensors_that_forward_changes_is_put_back() -> None:
+    import torch
+
+    def forward(self: Any, x: Any) -> Any:
+        self.cache[0] = x
+        self.cells["a"]["x"] = x
+        self.rows[0].append(x)
+        return self.layers[0](x)
+
+    first = torch.zeros(1, 3, 4, 4)
+    model = module(
+        forward, torch.nn.Conv2d(3, 3, 3), cache=[first], cells={"a": {}}, rows=[[], {first}]
+    )
+    dc.trace(model, (9, 9), channels=3)
+    assert model.layers[0].weight.device.type == "cpu"
+    assert model.cache[0] is first
+    assert model.cells == {"a": {}}
+    assert model.rows[0] == []
+    assert model(torch.zeros(1, 3, 9, 9)).shape == (1, 3, 7, 7)
+
+
+def test_what_cannot_be_put_back_leaves_the_parameters_alone() -> None:
+    import torch
+
+    class Stubborn(list):  # type: ignore[type-arg]
+        def clear(self) -> None:
+            raise RuntimeError("no")
+
+    def forward(self: Any, x: Any) -> Any:
+        self.kept.append(x)
+        return self.layers[0](x)
+
+    model = module(forward, torch.nn.Conv2d(3, 3, 3), kept=Stubborn())
+    with pytest.raises(RuntimeError, match="no"):
+        dc.trace(model, (9, 9), channels=3)
+    assert model.layers[0].weight.device.type == "cpu"
+
+
+def agrees(forward: Any, size: tuple[int, int], *layers: Any, known: bool = True) -> Any:
+    """A trace whose admissible sizes are those that real forward passes take, up to 13."""
+    import torch
+
+    model = module(forward, *layers).eval()
+    found = dc.trace(model, size, channels=4)
+    wrong = []
+    for h in range(1, 14):
+        for w in range(1, 14):
+            try:
+                with torch.no_grad():
+                    result = model(torch.zeros(1, 4, h, w))
+                runs = all(result.shape)
+            except (RuntimeError, IndexError, ValueError, TypeError, AssertionError):
+                runs = False
+            said = (h, w) in found.admissible
+            unsure = any({"h": h, "w": w} in part for part in found.unknown)
+            if (said and not runs) or (not said and runs and (known or not unsure)):
+                wrong.append((h, w))
+    assert not wrong
+    return found
+
+
+def _windows() -> dict[str, Any]:
+    from torch.nn import functional as F  # noqa: N812
+
+    return {
+        "all of it": lambda _, x: F.avg_pool2d(x, x.size()[2:]),
+        "all of it, max": lambda _, x: F.max_pool2d(x, kernel_size=x.shape[2:], stride=x.shape[2:]),
+        "height alone": lambda _, x: F.max_pool2d(x, x.shape[2]),
+        "smaller": lambda _, x: F.max_pool2d(x, min(x.shape[2], 5)),
+        "stride": lambda _, x: F.max_pool2d(x, 2, stride=max(1, x.shape[2] // 3)),
+        "dilation": lambda _, x: F.max_pool2d(x, 2, 1, dilation=max(1, x.shape[2] // 4)),
+        "padding": lambda _, x: F.conv2d(x, x.new_ones(4, 4, 5, 5), padding=x.shape[2] // 2),
+        "unfold": lambda _, x: F.unfold(x, (x.shape[2], 1)),
+    }
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "all of it",
+        "all of it, max",
+        "height alone",
+        "smaller",
+        "stride",
+        "dilation",
+        "padding",
+        "unfold",
+    ],
+)
+def test_windows_of_computed_sizes_are_those_of_every_input(name: str) -> None:
+    import torch
+
+    forward = _windows()[name]
+    found = agrees(forward, (9, 10), known=name in ("all of it", "all of it, max"))
+    if name in ("all of it", "all of it, max"):
+        assert str(found.admissible) == str(
+            dc.trace(module(lambda _, x: x), (9, 10), channels=4).admissible
+        )
+    for h in (3, 7, 9):
+        where = {"h": h, "w": 10}
+        ways = [
+            one
+            for one in found.traced.paths
+            if one.failed is None and all(guard.holds(where) for guard in one.guards)
+        ]
+        for way in ways:
+            real = forward(None, torch.zeros(1, 4, h, 10))
+            sizes = [one.at(where) for one in way.model.outputs[0].shape.extents]
+            assert tuple(sizes) == tuple(real.shape)[-len(sizes) :]
+
+
+def _written(x: Any, index: Any) -> Any:
+    x = x.clone()
+    x[index] = 1.0
+    return x
+
+
+def _picks() -> dict[str, Any]:
+    import torch
+
+    far = torch.tensor([0, 5])
+    return {
+        "list": lambda _, x: x[:, :, [0, 5]],
+        "negative list": lambda _, x: x[:, :, [0, -5]],
+        "after an ellipsis": lambda _, x: x[..., [4, 2]],
+        "tensor": lambda _, x: x[:, :, far],
+        "index_select": lambda _, x: torch.index_select(x, 2, far),
+        "gather": lambda _, x: torch.gather(x, 2, far.reshape(1, 1, 2, 1).expand(1, 4, 2, 1)),
+        "int": lambda _, x: x[:, :, 5],
+        "negative int": lambda _, x: x[:, :, -5],
+        "select": lambda _, x: x.select(2, 5),
+        "negative select": lambda _, x: x.select(3, -5),
+        "computed": lambda _, x: x[:, :, x.shape[3] // 2],
+        "narrow": lambda _, x: x.narrow(2, -3, 2),
+        "narrow from the start": lambda _, x: x.narrow(2, 3, 2),
+        "write": lambda _, x: _written(x, (slice(None), slice(None), 5)),
+        "write to a list": lambda _, x: _written(x, (slice(None), slice(None), [1, 5])),
+    }
+
+
+PICKS = (
+    "list", "negative list", "after an ellipsis", "tensor", "index_select", "gather", "int",
+    "negative int", "select", "negative select", "computed", "narrow", "narrow from the start",
+    "write", "write to a list",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", PICKS)
+@pytest.mark.parametrize("size", [(9, 10), (3, 4)])
+def test_what_is_picked_lies_inside_the_input(name: str, size: tuple[int, int]) -> None:
+    agrees(_picks()[name], size)
+
+
+@pytest.mark.parametrize("size", [(9, 10), (7, 10)])
+def test_parts_of_a_split_add_up(size: tuple[int, int]) -> None:
+    agrees(lambda _, x: x.split([3, 4], 2)[0], size)
+    agrees(lambda _, x: x.split([3, x.shape[2] - 3], 2)[1], size)
+
+
+@pytest.mark.parametrize("size", [(9, 10), (7, 7)])
+def test_attention_has_as_many_keys_as_values(size: tuple[int, int]) -> None:
+    from torch import nn
+
+    def forward(self: Any, x: Any) -> Any:
+        rows, columns = x.mean(3).permute(2, 0, 1), x.mean(2).permute(2, 0, 1)
+        return self.layers[0](rows, rows, columns, need_weights=False)[0]
+
+    agrees(forward, size, nn.MultiheadAttention(4, 2))
+
+
+def test_a_way_that_torch_ends_without_a_rule_is_not_known() -> None:
+    import torch
+
+    def forward(_: Any, x: Any) -> Any:
+        if x.shape[2] > 6:
+            x = torch.nn.functional.bilinear(x, x, x.new_ones(2, 5, 5))
+        return x
+
+    found = agrees(forward, (4, 5), known=False)
+    assert found.unknown
+    assert (7, 8) not in found.admissible
+    assert (6, 8) in found.admissible
+
+
+def test_a_size_that_becomes_text_is_pinned() -> None:
+    def forward(_: Any, x: Any) -> Any:
+        return x[:, :, 1:] if f"{x.shape[2]}" in {"3", "5"} or str(x.shape[2]) == "1" else x
+
+    found = agrees(forward, (5, 6))
+    assert (1, 6) not in found.admissible
+    assert [str(one) for one in found.traced.paths[0].guards] == ["h = 5"]
+
+
+def test_a_size_in_the_words_of_an_error_is_not_pinned() -> None:
+    def forward(_: Any, x: Any) -> Any:
+        if x.shape[2] % 4:
+            raise ValueError(f"no height of {x.shape[2]}")
+        return x
+
+    found = agrees(forward, (8, 6))
+    assert len(found.traced.paths) == 2
