@@ -85,11 +85,6 @@ def test_code_that_raises_is_a_way_that_fails_with_its_words() -> None:
     assert found.warnings == ()
 
 
-def test_text_made_of_sizes_is_told_where_the_code_goes_on() -> None:
-    found = dc.trace(module(lambda _, x: x if f"{x.shape[2]}" else None), (7, 7), channels=3)
-    assert "text" in found.warnings[0]
-
-
 # Faults.
 
 

@@ -213,3 +213,43 @@ def test_a_size_in_the_words_of_an_error_is_not_pinned() -> None:
 
     found = agrees(forward, (8, 6))
     assert len(found.traced.paths) == 2
+
+
+def _moves() -> dict[str, Any]:
+    import torch
+    from torch.nn import functional as F  # noqa: N812
+
+    return {
+        "roll": lambda _, x: x.roll(1, 2),
+        "flip": lambda _, x: x.flip(2),
+        "flip of several": lambda _, x: torch.flip(x, [2, 3]),
+        "cumsum": lambda _, x: x.cumsum(3),
+        "softmax": lambda _, x: x.softmax(-1),
+        "log_softmax": lambda _, x: F.log_softmax(x, dim=2),
+        "normalize": lambda _, x: F.normalize(x, dim=2),
+        "antialias": lambda _, x: F.interpolate(
+            x, scale_factor=0.5, mode="bilinear", antialias=True
+        ),
+    }
+
+
+MOVES = (
+    "roll", "flip", "flip of several", "cumsum", "softmax", "log_softmax", "normalize", "antialias",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", MOVES)
+def test_what_moves_or_mixes_places_is_no_layer(name: str) -> None:
+    from deconvcalc.layers import Layer
+
+    found = agrees(_moves()[name], (9, 10))
+    operation = found.model.outputs[0].operation
+    assert not isinstance(operation, Layer)
+    assert operation.layer is None
+
+
+def test_what_mixes_channels_alone_leaves_places() -> None:
+    from deconvcalc.layers import Identity
+
+    found = agrees(lambda _, x: x.softmax(1), (9, 10))
+    assert isinstance(found.model.outputs[0].operation, Identity)

@@ -57,6 +57,35 @@ def _same(
     return tracer.given(label, known.dims, [tensor], go, name, asked, in_place=in_place)
 
 
+def along(order: str, **defaults: Any) -> Any:
+    """The handler of an operation that moves or mixes what lies along some dimensions.
+
+    Across channels it leaves places alone; along a spatial axis what each place depends on is not
+    the place itself, and no layer says it.
+    """
+
+    def handler(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
+        given = bound(order, args, kwargs, **defaults)
+        tensor = given[order.split(maxsplit=1)[0]]
+        known, node = tracer.known(tensor), tracer.source(tensor)
+        dim = given.get("dims", given.get("dim"))
+        if func.__name__ == "flip" and isinstance(dim, int):
+            dim = args[1:]
+        dims = dim if isinstance(dim, (tuple, list)) else (dim,)
+        rank = len(known.dims)
+        first = rank - len(node.shape.extents)
+        standard = same_dims(node.shape.extents, known.dims[first:])
+        if standard and all(type(one) is int and one % rank < first for one in dims):
+            return identity(tracer, func, args, kwargs)
+        name = func.__name__
+        go = Call(tracer, func, args, kwargs)
+        mixes = name not in ("roll", "flip")
+        label = tracer.label(name)
+        return tracer.given(label, known.dims, [tensor], go, name, mixes=mixes)
+
+    return handler
+
+
 def batch_norm(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
     order = "input running_mean running_var weight bias training"
     given = bound(order, args, kwargs, training=False)
@@ -138,6 +167,12 @@ _ACTIVATIONS = frozenset(
 
 HANDLERS: dict[str, Any] = {
     **dict.fromkeys(_SAME.split(), identity),
+    **dict.fromkeys(("softmax", "log_softmax", "softmin"), along("input dim")),
+    **dict.fromkeys(("cumsum", "cumprod", "logcumsumexp", "flip"), along("input dim")),
+    "roll": along("input shifts dims"),
+    "normalize": along("input p dim", dim=1),
+    **dict.fromkeys(("fft", "ifft", "fft_fft", "fft_ifft"), along("input n dim", dim=-1)),
+    **dict.fromkeys(("fliplr", "flipud"), along("input dim", dim=-1)),
     "batch_norm": batch_norm,
     "instance_norm": instance_norm,
     "group_norm": group_norm,

@@ -271,7 +271,7 @@ def _each(size: Any, axes: int) -> tuple[Any, ...]:
 
 
 def _to_size(
-    tracer: Tracer, tensor: Any, sizes: Sequence[Any], go: Any, name: str, layer: Layer
+    tracer: Tracer, tensor: Any, sizes: Sequence[Any], go: Any, name: str, layer: Layer | None
 ) -> Any:
     """The last axes in sizes that the code computed."""
     dims = tracer.known(tensor).dims
@@ -320,16 +320,22 @@ def interpolate(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
     go = Call(tracer, func, args, kwargs)
     axes = len(tracer.known(tensor).dims) - 2
     options = {"mode": given["mode"], "align_corners": given.get("align_corners")}
+    smooth = bool(given.get("antialias"))  # its windows are wider than any layer's
     if has_size([size]):
         sizes = _each(size, axes)
         here = made("Upsample", size=tuple(at_traced(sizes)), **options)
-        return _to_size(tracer, tensor, sizes, go, "interpolate", here)
+        return _to_size(tracer, tensor, sizes, go, "interpolate", None if smooth else here)
     layer = made(
         "Upsample",
         size=tuple(size) if isinstance(size, (tuple, list)) else size,
         scale_factor=tuple(plain(scale)) if isinstance(scale, (tuple, list)) else plain(scale),
         **options,
     )
+    if smooth:
+        dims = tracer.known(tensor).dims
+        shape, asked = applied(layer, [Shape(None, dims[2:])])
+        made_dims = (*dims[:2], *[dim_of(one) for one in shape.extents])
+        return tracer.given(repr(layer), made_dims, [tensor], go, "interpolate", asked)
     return through(tracer, tensor, layer, go, "interpolate")
 
 
