@@ -11,7 +11,8 @@ Sources: the "Shape" sections of torch.nn 2.13 and keras.layers 3.15, corrected 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, ClassVar
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from deconvcalc.algebra import Size, ceil_div, certain, scaled_floor, smax, smin
 from deconvcalc.values import Value
@@ -34,6 +35,7 @@ __all__ = [
     "SpreadTo",
     "Window",
     "effective_kernel",
+    "shared",
 ]
 
 
@@ -51,9 +53,11 @@ class Formula(Value):
         modulus: every accepted input is a multiple of it.
     """
 
-    __slots__ = ()
+    __slots__ = ("kept",)
     letters: ClassVar[dict[str, str]] = {}
     source: ClassVar[str | None] = None
+    kept: Any
+    """Its map, once somebody has asked for it."""
 
     @property
     def modulus(self) -> int:
@@ -91,6 +95,12 @@ class Formula(Value):
         from deconvcalc.terms import letter
 
         return str(self.traced(letter("n")))
+
+
+@lru_cache(4_096)
+def shared(kind: type[Formula], *values: Any) -> Formula:
+    """The formula with these values: the layers of a model have few different ones."""
+    return kind(*values)
 
 
 def _enough(n: Size, least: int) -> tuple[str, Size]:

@@ -27,8 +27,8 @@ from deconvcalc.checkers.reference import forward
 from deconvcalc.checkers.sweeping import FRAMEWORKS, draw, main, sweep
 from deconvcalc.checkers.table import Table
 from deconvcalc.errors import QueryError
-from deconvcalc.formulas import Spread
-from deconvcalc.layers import AvgPool, base
+from deconvcalc.formulas import Spread, shared
+from deconvcalc.layers import AvgPool
 from tests.test_workers import gone
 
 if TYPE_CHECKING:
@@ -187,9 +187,9 @@ def test_a_wrong_rule_is_found(monkeypatch: pytest.MonkeyPatch) -> None:
     right = Spread.size
     with monkeypatch.context() as patch:
         patch.setattr(Spread, "size", lambda self, n: right(self, n) + int(self.stride == 3))
-        base._map_of.cache_clear()  # maps that were made before, and then those of the wrong rule
+        shared.cache_clear()  # maps that were made before, and then those of the wrong rule
         found = sweep(draw("torch", 500, 3), "torch", fraction=0)
-    base._map_of.cache_clear()
+    shared.cache_clear()
     assert not found
     wrong = [one for one in found.disagreements if one.kind == "size"]
     assert len(wrong) > 10

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import lru_cache
 from math import isfinite
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
@@ -10,7 +9,7 @@ from deconvcalc.algebra import certain, equal, is_array, is_expression
 from deconvcalc.errors import DeconvcalcError, LayerError, SizeError
 from deconvcalc.sizemap import SizeMap
 from deconvcalc.sizemap.arrays import exact_array, narrow, refuse_some, whole_array
-from deconvcalc.values import MOST_AXES, Value, integer, restored, spatial
+from deconvcalc.values import MOST_AXES, Value, integer, spatial
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -360,11 +359,8 @@ class Layer(Value):
         >>> print(ConvTranspose(6, stride=2).size_map())
         2*n + 4
         """
-        if len(self._formulas) > 1:
-            return tuple([_map(formula) for formula in self._formulas])
-        formula = self._formulas[0]
-        kind: Any = type(formula)
-        return _map_of(kind, kind._all_fields(formula))
+        formulas = self._formulas
+        return _map(formulas[0]) if len(formulas) == 1 else tuple([_map(one) for one in formulas])
 
     def at(self, size: Any) -> Self:
         """The layer with its rules made explicit for one size. A layer without rules is itself.
@@ -590,15 +586,16 @@ def _elementwise(layer: Layer, formula: Formula, sizes: Any) -> Any:
 
 
 def _map(formula: Formula) -> SizeMap:
-    """The map of a formula. Layers of a model have few different ones."""
-    kind: Any = type(formula)
-    return _map_of(kind, kind._all_fields(formula))
+    """The map of a formula, which keeps it."""
+    try:
+        found: SizeMap = formula.kept
+    except AttributeError:
+        found = _made(formula)
+        object.__setattr__(formula, "kept", found)
+    return found
 
 
-@lru_cache(4_096)
-def _map_of(kind: type[Formula], values: tuple[Any, ...]) -> SizeMap:
-    """The map of the formula with these values, which are looked up faster than a formula."""
-    formula = restored(kind, values)
+def _made(formula: Formula) -> SizeMap:
     try:
         result: SizeMap = formula.on(SizeMap.identity())
     except DeconvcalcError as error:

@@ -6,7 +6,7 @@ from math import isfinite, isnan, nan, prod
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from deconvcalc.errors import LayerError
-from deconvcalc.formulas import Constant, Formula, Multiple, Part, Scaled, Shifted, Sliced
+from deconvcalc.formulas import Constant, Formula, Multiple, Part, Scaled, Shifted, Sliced, shared
 from deconvcalc.layers.base import Arguments, Explicit, Layer
 
 if TYPE_CHECKING:
@@ -79,9 +79,9 @@ class Upsample(Layer):
 
     def _formula(self, pick: Callable[[Any], Any]) -> Formula:
         if self.factor is None:
-            return Constant(pick(self.size))
+            return shared(Constant, pick(self.size))
         factor = pick(self.factor)
-        return Scaled(factor) if isinstance(factor, float) else Multiple(factor)
+        return shared(Scaled, factor) if isinstance(factor, float) else shared(Multiple, factor)
 
 
 def _read_factor(value: Any) -> int | float:
@@ -120,7 +120,7 @@ class PixelShuffle(Layer):
         self._finish(read.axes)
 
     def _formula(self, pick: Callable[[Any], Any]) -> Formula:
-        return Multiple(pick(self.factor))
+        return shared(Multiple, pick(self.factor))
 
 
 class PixelUnshuffle(PixelShuffle):
@@ -140,7 +140,7 @@ class PixelUnshuffle(PixelShuffle):
     source = "torch.nn.PixelUnshuffle, section Shape"
 
     def _formula(self, pick: Callable[[Any], Any]) -> Formula:
-        return Part(pick(self.factor))
+        return shared(Part, pick(self.factor))
 
 
 PAD_MODES = ("constant", "reflect", "replicate", "circular")
@@ -187,7 +187,7 @@ class Pad(Layer):
 
     def _formula(self, pick: Callable[[Any], Any]) -> Formula:
         sides = pick(self.padding)
-        return Shifted(sides.before, sides.after, self.mode)
+        return shared(Shifted, sides.before, sides.after, self.mode)
 
 
 def _sides(read: Arguments, name: str, value: Any, least: int | None = None) -> Any:
@@ -228,7 +228,7 @@ class Crop(Layer):
 
     def _formula(self, pick: Callable[[Any], Any]) -> Formula:
         sides = pick(self.cropping)
-        return Shifted(-sides.before, -sides.after)
+        return shared(Shifted, -sides.before, -sides.after)
 
 
 class Slice(Layer):
@@ -266,7 +266,7 @@ class Slice(Layer):
         self._finish(read.axes)
 
     def _formula(self, pick: Callable[[Any], Any]) -> Formula:
-        return Sliced(pick(self.start), pick(self.stop), pick(self.step))
+        return shared(Sliced, pick(self.start), pick(self.stop), pick(self.step))
 
 
 class AdaptivePool(Layer):
@@ -303,7 +303,7 @@ class AdaptivePool(Layer):
 
     def _formula(self, pick: Callable[[Any], Any]) -> Formula:
         target = pick(self.size)
-        return Shifted(0, 0) if target is None else Constant(target)
+        return shared(Shifted, 0, 0) if target is None else shared(Constant, target)
 
 
 class GlobalPool(Layer):
@@ -338,7 +338,7 @@ class GlobalPool(Layer):
         self._finish(read.axes)
 
     def _formula(self, _pick: Callable[[Any], Any]) -> Formula:
-        return Constant(1)
+        return shared(Constant, 1)
 
     def output_size(self, size: Any) -> Any:
         """Sizes of 1, or `()` for a tuple of sizes where no axis stays; see `Layer.output_size`."""
@@ -382,11 +382,11 @@ class Identity(Layer):
             middle = (low + high) // 2
             enough = middle ** (self.axes or 1) >= self.least_elements
             low, high = (low, middle) if enough else (middle + 1, high)
-        return Shifted(0, 0, least=low)
+        return shared(Shifted, 0, 0, "constant", low)
 
     def on_axis(self, axis: int) -> Formula:  # noqa: ARG002  # all axes are alike
         """The formula of one axis: only all axes together need a least size."""
-        return Shifted(0, 0)
+        return shared(Shifted, 0, 0)
 
     def _joint(self, sizes: tuple[Any, ...]) -> Iterator[tuple[str, Any]]:
         if self.least_elements > 1:

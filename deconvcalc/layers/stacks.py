@@ -39,9 +39,14 @@ def compose(layers: Iterable[Layer | ExactMap | SizeMap]) -> Any:
     >>> print(compose([Upsample(0.29), ConvTranspose(2, stride=2)]))
     2*floor(n*0.29), n <= 1048576
     """
-    if not hasattr(layers, "__iter__"):
-        raise TypeError(f"layers come in a list, such as dc.compose([layer]); not as {layers!r}")
-    listed = list(layers)
+    try:
+        listed = list(layers)
+    except TypeError:
+        if hasattr(layers, "__iter__"):
+            raise
+        raise TypeError(
+            f"layers come in a list, such as dc.compose([layer]); not as {layers!r}"
+        ) from None
     if not listed:
         raise LayerError("there are no layers to put one after the other", rule="layers")
     made = _in_turn(listed)
@@ -67,20 +72,20 @@ def _by_axis(maps: list[Any]) -> tuple[ExactMap | None, ...]:
 
 def _maps_of(layer: Layer | ExactMap | SizeMap) -> Any:
     """The exact map of a layer: of one floor where it is one; a tuple where the axes differ."""
-    if not isinstance(layer, Layer):
-        if isinstance(layer, (ExactMap, SizeMap)):
-            return layer
-        raise TypeError(f"{layer!r} is no layer and no map")
-    try:
-        return layer.size_map()
-    except DeconvcalcError:
-        if layer.couples:
-            raise
-    maps = tuple([formula.on(exact(SizeMap.identity())) for formula in layer._formulas])
-    return maps[0] if len(maps) == 1 else maps
+    if isinstance(layer, Layer):
+        try:
+            return layer.size_map()
+        except DeconvcalcError:
+            if layer.couples:
+                raise
+        maps = tuple([formula.on(exact(SizeMap.identity())) for formula in layer._formulas])
+        return maps[0] if len(maps) == 1 else maps
+    if isinstance(layer, (ExactMap, SizeMap)):
+        return layer
+    raise TypeError(f"{layer!r} is no layer and no map")
 
 
-def _in_turn(layers: list[Any]) -> ExactMap | None:
+def _in_turn(layers: Iterable[Any]) -> ExactMap | None:
     """The map of layers of one axis, those of one floor together; None where one has several."""
     made: ExactMap = _START
     floors: list[Numbers] = []
@@ -88,12 +93,12 @@ def _in_turn(layers: list[Any]) -> ExactMap | None:
         one = layer if isinstance(layer, ExactMap) else _maps_of(layer)
         if isinstance(one, SizeMap):
             floors.append(one.numbers)
-        elif isinstance(one, ExactMap):
-            if floors:
-                made, floors = made.then_floors(floors), []
-            made = one if made is _START else made.then(one)
-        else:
+            continue
+        if not isinstance(one, ExactMap):
             return None
+        if floors:
+            made, floors = made.then_floors(floors), []
+        made = one if made is _START else made.then(one)
     return made.then_floors(floors) if floors else made
 
 

@@ -6,7 +6,15 @@ from math import isnan
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from deconvcalc.errors import LayerError
-from deconvcalc.formulas import Formula, SameWindow, Spread, SpreadTo, Window, effective_kernel
+from deconvcalc.formulas import (
+    Formula,
+    SameWindow,
+    Spread,
+    SpreadTo,
+    Window,
+    effective_kernel,
+    shared,
+)
 from deconvcalc.layers.base import Arguments, Explicit, Layer, Same, ToSize
 
 if TYPE_CHECKING:
@@ -89,9 +97,11 @@ class Windowed(Layer):
         kernel = effective_kernel(pick(self.kernel_size), pick(self.dilation))
         stride, rule = pick(self.stride), pick(self.padding)
         if isinstance(rule, Same):
-            return SameWindow(kernel, stride, rule.odd == "lower")
+            return shared(SameWindow, kernel, stride, rule.odd == "lower")
         least = self._least(kernel)
-        return Window(kernel, stride, rule.before, rule.after, self._ceil(), self._fill(), least)
+        return shared(
+            Window, kernel, stride, rule.before, rule.after, self._ceil(), self._fill(), least
+        )
 
 
 def _zip(make: Callable[..., Any], *values: Any) -> Any:
@@ -616,10 +626,10 @@ class ConvTranspose(Layer):
         kernel = effective_kernel(pick(self.kernel_size), pick(self.dilation))
         stride, rule = pick(self.stride), pick(self.padding)
         if isinstance(rule, Explicit):
-            return Spread(kernel, stride, rule.before, rule.after)
+            return shared(Spread, kernel, stride, rule.before, rule.after)
         side = rule.split if isinstance(rule.split, int) else 0
         least = 0 if isinstance(rule.split, int) else None
-        return SpreadTo(kernel, stride, side, side, rule.size, (least, stride - 1))
+        return shared(SpreadTo, kernel, stride, side, side, rule.size, (least, stride - 1))
 
     def _shown(self, name: str, value: Any) -> str:
         """Crops as PyTorch names them, where it can: padding and output_padding."""
@@ -679,10 +689,10 @@ class MaxUnpool(Layer):
     def _formula(self, pick: Callable[[Any], Any]) -> Formula:
         kernel, stride, rule = pick(self.kernel_size), pick(self.stride), pick(self.padding)
         if isinstance(rule, Explicit):
-            return Spread(kernel, stride, rule.before, rule.after)
+            return shared(Spread, kernel, stride, rule.before, rule.after)
         if isinstance(rule, ToSize) and isinstance(rule.split, int):
             room = stride - 1
-            return SpreadTo(kernel, stride, rule.split, rule.split, rule.size, (room, room))
+            return shared(SpreadTo, kernel, stride, rule.split, rule.split, rule.size, (room, room))
         raise LayerError(
             f"MaxUnpool: padding must not be {rule}",
             rule="padding",

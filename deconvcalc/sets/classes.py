@@ -82,8 +82,11 @@ class Classes(Value):
         made = cls.__new__(cls)
         if step == 1:
             first %= modulus
-            over = max(first + held - modulus, 0)
-            marked = (*range(over), *range(first, first + held - over))
+            end = first + held
+            if end <= modulus:
+                marked = tuple(range(first, end))
+            else:
+                marked = (*range(end - modulus), *range(first, modulus))
         else:
             marked = tuple(sorted([n * step % modulus for n in range(first, first + held)]))
         made._put(modulus, marked, negated)
@@ -134,10 +137,11 @@ class Classes(Value):
             return n if self.negated else None
         if self.negated:
             return self.nth(self.rank(n + 1) - 1)
-        residue = n % self.modulus
-        place = bisect_right(self.marked, residue)
-        turn = n - residue if place else n - residue - self.modulus
-        return turn + self.marked[place - 1]
+        modulus, marked = self.modulus, self.marked
+        residue = n % modulus
+        place = bisect_right(marked, residue)
+        turn = n - residue if place else n - residue - modulus
+        return turn + marked[place - 1]
 
     def count(self, low: int, high: int) -> int:
         """How many members there are from low to high."""
@@ -248,11 +252,11 @@ def _common(one: Classes, two: Classes) -> Classes:
     if one.modulus % two.modulus:
         one, two = two, one
     if one.modulus % two.modulus == 0:
-        modulus, inside = two.modulus, set(two.marked)
-        kept = [r for r in one.marked if r % modulus in inside]
-        if len(kept) == len(one.marked):
+        modulus, inside, marked = two.modulus, set(two.marked), one.marked
+        kept = [r for r in marked if r % modulus in inside]
+        if len(kept) == len(marked):
             return one
-        if len(kept) == len(two.marked) and one.modulus == two.modulus:
+        if one.modulus == modulus and len(kept) == len(inside):
             return two
         return Classes(one.modulus, kept)
     shared = gcd(one.modulus, two.modulus)

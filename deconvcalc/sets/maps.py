@@ -73,15 +73,19 @@ def _by_remainder(one: Stair, other: Stair, equal: bool) -> Sizes | None:
     its_low, its_slope, its_offset, step, its_rise, its_base = one if swapped else other
     if slope != its_slope or divisor % step or rise * step != its_rise * divisor:
         return None
-    steps, rest = divmod(base - its_base, its_rise)
     shift, first, end = its_offset - offset, 0, divisor
-    if equal or swapped:  # the floor is at least (c - d)/B
-        first = max((steps + (rest > 0)) * step - shift, 0)
+    steps = (base - its_base) // its_rise
     if equal or not swapped:  # the floor is at most (c - d)/B
-        end = min((steps + 1) * step - shift, divisor)
+        end = (steps + 1) * step - shift
+        end = min(end, divisor)
+    if equal or swapped:  # the floor is at least (c - d)/B
+        if (base - its_base) % its_rise:
+            steps += 1
+        first = steps * step - shift
+        first = max(first, 0)
     inverse = 1 if slope == 1 else pow(slope, -1, divisor)
     classes = Classes.arc(divisor, first - offset, end - first, inverse)
-    return Sizes._span(classes, max(low, its_low), None)
+    return Sizes._span(classes, max(its_low, low), None)
 
 
 def _compared(one: ExactMap, other: ExactMap, holds: Callable[[Any, Any], Any]) -> Sizes:

@@ -115,7 +115,7 @@ class Sizes(Value):
             last = classes.previous(low - 1) if low > 1 else None
             made = cls.__new__(cls)
             _put_head(made, ())
-            _put_start(made, last + 1 if last is not None and last > 0 else 1)
+            _put_start(made, 1 if last is None or last < 1 else last + 1)
             _put_tail(made, classes)
             _put_horizon(made, None)
             return made

@@ -197,19 +197,17 @@ class Chain(ExactMap):
         """The chain as one floor and a line after it, which most are; None where it is not."""
         if self.horizon is not None:
             return None
-        if self._before is None:
-            slope, offset, divisor, low, high, modulus = self._last
-            if high is not None or modulus > 1 or slope < 1:
-                return None
-            return max(low, 1), slope, offset, divisor, 1, 0
-        before, (slope, offset, divisor, low, high, modulus) = self._before
-        rise, base, last_divisor, last_low, last_high, last_modulus = self._last
-        if before is not None or last_divisor > 1 or slope < 1 or rise < 1:
+        rise, base, last_divisor, last_low, high, modulus = self._last
+        if high is not None or modulus > 1 or rise < 1:
             return None
-        if not (high is last_high is None and modulus == last_modulus == 1):
+        if self._before is None:
+            return max(1, last_low), rise, base, last_divisor, 1, 0
+        before, (slope, offset, divisor, low, high, modulus) = self._before
+        if before is not None or last_divisor > 1 or slope < 1 or high is not None or modulus > 1:
             return None
         least = -((offset - last_low * divisor) // slope)
-        return max(low, least, 1), slope, offset, divisor, rise, base
+        low = max(low, least)
+        return max(1, low), slope, offset, divisor, rise, base
 
     def _make_shape(self) -> Shape:
         stair = self.stair()
@@ -301,9 +299,10 @@ def _longer(first: Chain, floors: Iterable[Numbers], horizon: int | None) -> Cha
         elif slope == 1 or c == 1:
             # What `_merged` does, for the floors of nearly all layers.
             reached = -((b - least * c) // a)
-            low = max(low, reached)
+            if reached > low:  # noqa: PLR1730  # `max` takes as long as all the rest of it
+                low = reached
             a, b, c = slope * a, slope * b + offset * c, c * divisor
-            if c > 1:
+            if c > 1 < a:
                 common = gcd(a, c)
                 if common > 1:
                     a, b, c = a // common, b // common, c // common

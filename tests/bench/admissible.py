@@ -1,11 +1,11 @@
 """Which inputs a U-Net takes, as an exact set: against islpy and torch.export.
 
-Twenty random U-Nets with five poolings. Each is asked about once in a round, by one side and then
-by the other: the layers of every round are new objects, made before the clock starts, and so are
-torch's modules. The sets are compared before, with islpy's whole, with real forward passes, and
+Twenty random U-Nets with five poolings. Each is asked about once in a round, by one side and right
+after by the other: the layers of every round are new objects, made before the clock starts, and so
+are torch's modules. The sets are compared before, with islpy's whole, with real forward passes, and
 with the guards of torch.export. islpy has piecewise expressions, which refuse and have minima as
-our maps do, and plain ones, which only stand beside. The map of a formula is kept, so that the
-equal layers of a model share it; what a net costs when none is kept yet is a row of its own.
+our maps do, and plain ones, which only stand beside. Equal layers share a formula, which keeps its
+map; what a net costs when no map is made yet is a row of its own.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from statistics import median
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import deconvcalc as dc
-from deconvcalc.layers import base
+from deconvcalc import formulas
 from tests.bench import Row
 
 if TYPE_CHECKING:
@@ -373,11 +373,13 @@ def _beside_islpy(
         return Row(case=CASE, ours=ours, rival=rival, ours_seconds=nan, rival_seconds=nan)
     times: dict[str, list[float]] = {"ours": [], "islpy": []}
     for turn in range(ROUNDS):
-        for name in ("ours", "islpy") if turn % 2 else ("islpy", "ours"):
-            built = [layers_of(net) for net in nets]
-            for net, layers in zip(nets, built, strict=True):
+        built = [layers_of(net) for net in nets]
+        for place, net in enumerate(nets):
+            for name in ("ours", "islpy") if turn % 2 else ("islpy", "ours"):
                 if ours is ANEW:
-                    base._map_of.cache_clear()
+                    formulas.shared.cache_clear()
+                    built[place] = layers_of(net)
+                layers = built[place]
                 begun = time.perf_counter()
                 if name == "ours":
                     admissible(layers)
