@@ -73,11 +73,9 @@ class Table:
     def __init__(self, wanted: Sequence[Configuration], framework: str, seed: int) -> None:
         self.wanted = wanted
         self.framework = framework
-        heads = [one[:-1] for one in wanted]
-        calls = dict(zip(heads, wanted, strict=True))
-        places = {head: place for place, head in enumerate(calls)}
-        self._calls = [*calls.values()]
-        self._groups = np.array([places[head] for head in heads], np.int64)
+        places: dict[tuple[Any, ...], int] = {}
+        self._groups = np.array([places.setdefault(one[:-1], len(places)) for one in wanted], int)
+        self._calls = [Configuration._make((*head, 1)) for head in places]
         rows = np.array([one.row() for one in self._calls], np.int64).reshape(-1, 11)
         self.rows = rows[self._groups]
         self.rows[:, 10] = [one.size for one in wanted]
@@ -171,27 +169,34 @@ class Table:
         own = np.cumsum(np.maximum(self.sizes, 0))
         same = (sizes == self.sizes) & (sizes > 0)
         flat = np.flatnonzero(same & (self.axes == 1))
-        if len(flat):
-            m = sizes[flat]
-            steps = _counted(m)
-            found = values[np.repeat(ends[flat] - m, m) + steps].astype(np.float64)
-            expected = self.values[np.repeat(own[flat] - m, m) + steps]
-            yield from _apart(flat, m, found, expected, tolerance)
-        for place in np.flatnonzero(same & (self.axes > 1)).tolist():
+        m = sizes[flat]
+        steps = _counted(m)
+        found = [values[np.repeat(ends[flat] - m, m) + steps]]
+        expected = [self.values[np.repeat(own[flat] - m, m) + steps]]
+        solid = np.flatnonzero(same & (self.axes > 1))
+        for place in solid.tolist():
             size, axes = int(sizes[place]), int(self.axes[place])
             line = self.values[own[place] - size : own[place]]
-            expected = spread(line, axes, int(self.rows[place, 0]) == 2).reshape(-1)
-            found = values[ends[place] - size**axes : ends[place]].astype(np.float64)
-            yield from _apart(np.array([place]), np.array([size**axes]), found, expected, tolerance)
+            expected.append(spread(line, axes, int(self.rows[place, 0]) == 2).reshape(-1))
+            found.append(values[ends[place] - size**axes : ends[place]])
+        places = np.append(flat, solid)
+        lengths = sizes[places] ** self.axes[places]
+        if len(places):
+            both = np.concatenate(found), np.concatenate(expected)
+            yield from _apart(places, lengths, *both, tolerance)
 
 
 def _apart(
     places: Array, lengths: Array, found: Array, expected: Array, tolerance: float
 ) -> Iterator[tuple[int, float]]:
     """Compare pieces of some lengths; infinite values have to be the same."""
-    equal = found == expected
-    gap = np.abs(np.where(equal, 0.0, found) - np.where(equal, 0.0, expected))
-    scale = np.where(np.isfinite(expected), np.abs(expected), 0.0)
+    scale = np.abs(expected)
+    if np.isfinite(scale).all():
+        gap = np.abs(found - expected)
+    else:
+        equal = found == expected
+        gap = np.abs(np.where(equal, 0.0, found) - np.where(equal, 0.0, expected))
+        scale[~np.isfinite(scale)] = 0.0
     starts = np.cumsum(lengths) - lengths
     gaps = np.maximum.reduceat(gap, starts)
     scales = np.maximum.reduceat(scale, starts)
@@ -209,25 +214,24 @@ def _counted(lengths: Array) -> Array:
 def _gathered(group: _Group, x: Array, w: Array, operation: int) -> Array:
     """Windows that read: a sum, a largest value or a mean."""
     m = group.m
-    first = _counted(m) * np.repeat(group.s, m) - np.repeat(group.before, m)
-    step, n, room = [np.repeat(column, m) for column in (group.d, group.n, group.room)]
-    counted = np.repeat(group.counted == 1, m)
-    low, high = np.where(counted, -np.repeat(group.before, m), 0), np.where(counted, room, n)
-    result = np.full(len(first), -np.inf if operation == 2 else 0.0)
-    taps = np.zeros(len(first))
-    numbers = (-x if operation == 2 else x).astype(np.float64)
+    at = _counted(m) * np.repeat(group.s, m) - np.repeat(group.before, m)
+    step, n = np.repeat(group.d, m), np.repeat(group.n, m)
+    room = np.where(group.counted == 1, [-group.before, group.room], [0 * group.n, group.n])
+    low, high = [np.repeat(side, m) for side in room]
+    nothing = -np.inf if operation == 2 else 0.0
+    result, taps = np.full(len(at), nothing), np.zeros(len(at))
+    numbers = np.append(-x if operation == 2 else x, nothing).astype(np.float64)
     ends = np.cumsum(m)
     for tap in range(int(group.k[0])):
-        active = ends[np.searchsorted(-group.k, -tap, side="left") - 1]
-        at = first[:active] + tap * step[:active]
-        inside = (at >= 0) & (at < n[:active])
-        read = numbers[np.where(inside, at, 0)]
+        active = slice(ends[np.searchsorted(-group.k, -tap, side="left") - 1])
+        read = numbers[np.where(_within(at[active], n[active]), at[active], len(x))]
         if operation == 2:
-            result[:active] = np.maximum(result[:active], np.where(inside, read, -np.inf))
+            np.maximum(result[active], read, out=result[active])
         else:
-            weight = float(w[tap]) if operation == 0 else 1.0
-            result[:active] += np.where(inside, read * weight, 0.0)
-            taps[:active] += (at >= low[:active]) & (at < high[:active])
+            result[active] += read * float(w[tap]) if operation == 0 else read
+        if operation == 3:
+            taps[active] += (at[active] >= low[active]) & (at[active] < high[active])
+        at[active] += step[active]
     return result / taps if operation == 3 else result
 
 
@@ -236,15 +240,21 @@ def _written(group: _Group, x: Array, w: Array) -> Array:
     n, m = group.n, group.m
     step = _counted(n)
     numbers = x.astype(np.float64)[step]
-    first = step * np.repeat(group.s, n) - np.repeat(group.before, n)
+    at = step * np.repeat(group.s, n) - np.repeat(group.before, n)
     d, size = np.repeat(group.d, n), np.repeat(m, n)
     start = np.repeat(np.cumsum(m) - m, n)
-    result = np.zeros(m.sum())
+    result = np.zeros(m.sum() + 1)  # the last one takes what is cropped
     ends = np.cumsum(n)
     for tap in range(int(group.k[0])):
-        active = ends[np.searchsorted(-group.k, -tap, side="left") - 1]
-        at = first[:active] + tap * d[:active]
-        inside = (at >= 0) & (at < size[:active])
+        active = slice(ends[np.searchsorted(-group.k, -tap, side="left") - 1])
+        inside = _within(at[active], size[active])
         # For one tap no two inputs write to the same place.
-        result[start[:active][inside] + at[inside]] += numbers[:active][inside] * float(w[tap])
-    return result
+        result[np.where(inside, start[active] + at[active], -1)] += numbers[active] * float(w[tap])
+        at[active] += d[active]
+    return result[:-1]
+
+
+def _within(at: Array, size: Array) -> Array:
+    """Whether 0 <= at < size: without a sign, a negative number is a large one."""
+    within: Array = at.view(np.uint64) < size.view(np.uint64)
+    return within
