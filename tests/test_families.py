@@ -369,12 +369,12 @@ def test_nothing_is_simplified(monkeypatch: pytest.MonkeyPatch) -> None:
     import sympy
 
     from deconvcalc import inversion
-    from deconvcalc.solver import families
+    from deconvcalc.solver import closed_forms
 
     def refuse(*_: Any, **__: Any) -> None:
         raise AssertionError
 
-    for cached in (inversion._solve, inversion._run, families._window_equation):
+    for cached in (inversion._solve, inversion._run, closed_forms._window_equation):
         cached.cache_clear()
     monkeypatch.setattr(sympy, "simplify", refuse)
     monkeypatch.setattr(sys.modules["sympy.simplify.simplify"], "simplify", refuse)
