@@ -52,6 +52,8 @@ def _windows(space: Space, targets: tuple[int, ...], alone: bool) -> Iterator[Ru
                         if space.ceil_mode or key not in preimages:
                             preimages[key] = _preimage(space, ke, s, before, after, m)
                         found.append(preimages[key])
+                    if not all(found):
+                        continue
                     for factor in space.factor if space.op == "resize_conv" else (1,):
                         placed = (k, s, d, before, after)
                         yield from _runs(space, targets, placed, found, factor, alone)
