@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["raised_at", "short"]
+__all__ = ["is_own", "is_standard", "raised_at", "short"]
 
 _ELSEWHERE = ("site-packages", "dist-packages", "<frozen")
 
@@ -34,7 +34,7 @@ def raised_at(error: BaseException) -> str | None:
     """
     if isinstance(error, SyntaxError) and error.filename:
         return f"{short(error.filename)}:{error.lineno or 1}"
-    found = [f"{short(file)}:{line}" for file, line in _frames(error) if _is_own(file)]
+    found = [f"{short(file)}:{line}" for file, line in _frames(error) if is_own(file)]
     return found[-1] if found else None
 
 
@@ -43,12 +43,17 @@ def _frames(error: BaseException) -> Iterator[tuple[str, int]]:
         yield frame.f_code.co_filename, line
 
 
-def _is_own(file: str) -> bool:
+def is_own(file: str) -> bool:
     """Whether a file is the user's: no library's, not Python's, not this package's."""
     if any(part in file for part in _ELSEWHERE) or not Path(file).is_file():
         return False
-    return not any(Path(file).is_relative_to(home) for home in _HOMES)
+    return not Path(file).is_relative_to(_HERE) and not is_standard(file)
 
 
-_HOMES = (Path(__file__).resolve().parents[1], Path(traceback.__file__).resolve().parent)
-"""This package, and the standard library."""
+def is_standard(file: str) -> bool:
+    """Whether a file is of Python's own library."""
+    return file.startswith(_STANDARD) and not any(part in file for part in _ELSEWHERE)
+
+
+_HERE = Path(__file__).resolve().parents[1]
+_STANDARD = str(Path(traceback.__file__).parent)

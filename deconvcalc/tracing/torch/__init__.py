@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 __all__ = ["inputs_of", "traced"]
 
+MOST_PLACES = 3
+"""A warning names so many lines."""
+
 
 def inputs_of(model: Any, size: Any, channels: Any = None) -> tuple[InputSpec, ...]:
     """The inputs of a module or a function: the arguments that it needs.
@@ -127,6 +130,8 @@ def traced(
     """
     import torch
 
+    from deconvcalc.tracing.torch.kinds import follow_numbers
+
     model = getattr(model, "_orig_mod", model)  # what torch.compile wrapped
     _check_arguments(model, inputs)
     found: dict[str, dict[str, None]] = {"passed": {}, "warnings": {}}
@@ -145,10 +150,9 @@ def traced(
             unexplained.append(region(variables, way.guards, guards=True))
         return way
 
-    ways, unknown = all_ways(
-        variables, {name: start[name] for name in variables}, trace_at,
-        most=most_ways, seconds=seconds,
-    )  # fmt: skip
+    first = {name: start[name] for name in variables}
+    with follow_numbers(model):
+        ways, unknown = all_ways(variables, first, trace_at, most=most_ways, seconds=seconds)
     return Traced(
         "torch",
         ways,
@@ -219,7 +223,13 @@ def _trace(
     unused = counted(model, tracer)
     if unused and failed is None:
         _warn(found, f"parameters that nothing uses: {', '.join(unused)}")
-    tracer.guards.settle(words)
+    written = tracer.guards.written(words)
+    if written:
+        _warn(
+            found,
+            f"sizes become text ({', '.join(written[:MOST_PLACES])}): where code decides by what "
+            "is put together from it, that is not seen",
+        )
     found["passed"].update(tracer.passed)
     return Path(tracer.model, tracer.guards.conditions, failed, tracer.said), sure
 

@@ -97,7 +97,7 @@ def _read(value: Any, *, pins: bool) -> Any:
     if kind is Size:
         return int(value) if pins else value.value
     if kind is Ratio:
-        return float(value) if pins else value.over_.value / value.under
+        return float(value) if pins else value.value
     if kind in (tuple, list, Sizes):
         return (list if kind is list else tuple)([_read(one, pins=pins) for one in value])
     if kind is dict:

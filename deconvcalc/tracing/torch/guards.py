@@ -4,46 +4,45 @@ from __future__ import annotations
 
 from fractions import Fraction
 from math import isfinite
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from deconvcalc.model.conditions import Condition
 
-__all__ = ["Guards", "fraction"]
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+__all__ = ["MOST_DENOMINATOR", "Guards", "fraction"]
 
 MOST_DENOMINATOR = 2**20
-"""A float factor with such a denominator at most is multiplied exactly: 0.5, 1.25."""
+"""A float with such a denominator at most is followed: 0.5, 1.25; and quotients by so much."""
 
 
 class Guards:
-    """What the code of one way asked about sizes."""
+    """What the code of one way asked about sizes.
 
-    def __init__(self) -> None:
+    Args:
+        where: tells the line of the code that runs.
+    """
+
+    def __init__(self, where: Callable[[], str | None]) -> None:
+        self._where = where
         self._noted: dict[Any, Condition] = {}
-        self._told: dict[Any, tuple[Condition, str]] = {}
-        self.silent = 0
+        self._written: dict[str, str | None] = {}
 
     def note(self, left: Any, relation: str, right: Any, rule: str) -> None:
         """Note a relation that holds for the traced input."""
-        if self.silent:
-            return
         one = Condition(left, relation, right, rule)
         if one.variables:
             self._noted.setdefault(one.question, one)
 
-    def text(self, size: Any, value: int, made: str) -> str:
-        """Note that a size became text, which pins it."""
-        if not self.silent:
-            one = Condition(size, "==", value, "the code turns the size into text")
-            if one.variables:
-                self._told.setdefault(one.question, (one, made))
-        return made
+    def wrote(self, made: str) -> None:
+        """Note that a size became text, and in which line."""
+        self._written.setdefault(made, self._where())
 
-    def settle(self, words: str | None) -> None:
-        """Sizes in text are pinned; not those that only stand in the words of the way's error."""
-        for one, made in self._told.values():
-            if words is None or made not in words:
-                self._noted.setdefault(one.question, one)
-        self._told.clear()
+    def written(self, words: str | None) -> list[str]:
+        """The lines where sizes became text; not those of the words of the way's own error."""
+        kept = [where for made, where in self._written.items() if made not in (words or "")]
+        return list(dict.fromkeys([where or "a line that is not known" for where in kept]))
 
     @property
     def conditions(self) -> tuple[Condition, ...]:

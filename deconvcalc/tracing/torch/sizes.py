@@ -7,13 +7,16 @@ the plain number (`range(h)`, a dict's key) pins the size: that too is a guard.
 
 from __future__ import annotations
 
-from math import gcd
+import operator
+import sys
+from math import ceil, floor, gcd
 from typing import TYPE_CHECKING, Any
 
 import torch
 
 from deconvcalc.model.extents import Extent, Fixed, extent
-from deconvcalc.tracing.torch.guards import fraction
+from deconvcalc.tracing.torch.guards import MOST_DENOMINATOR, fraction
+from deconvcalc.tracing.torch.texts import Text, formats
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -49,9 +52,9 @@ class Size(torch.SymInt):  # type: ignore[misc]  # torch is not read by the type
 
     def _plus(self, other: Any, factor: int) -> Any:
         if type(other) is Ratio:
-            return Ratio.over(self, 1)._plus(other, factor)
+            return Ratio.of(self)._plus(other, factor)
         if isinstance(other, float):
-            return Ratio.over(self, 1)._plus(other, factor)
+            return Ratio.of(self)._plus(other, factor)
         if not _whole(other):
             return NotImplemented
         terms, more = dict(self.terms), self.more
@@ -89,7 +92,7 @@ class Size(torch.SymInt):  # type: ignore[misc]  # torch is not read by the type
 
     def __mul__(self, other: Any) -> Any:
         if _real(other):
-            return Ratio.over(self, 1) * other
+            return Ratio.of(self) * other
         if not _whole(other):
             return NotImplemented
         if type(other) is Size:
@@ -99,6 +102,9 @@ class Size(torch.SymInt):  # type: ignore[misc]  # torch is not read by the type
     __rmul__ = __mul__
 
     def __floordiv__(self, other: Any) -> Any:
+        if type(other) is float and other >= 1 and other.is_integer():
+            made = self // int(other)
+            return Ratio.of(made) if type(made) is Size else float(made)
         if _real(other):
             return float(self) // float(other)
         if not _whole(other):
@@ -155,7 +161,7 @@ class Size(torch.SymInt):  # type: ignore[misc]  # torch is not read by the type
         return other // self, other % self
 
     def __truediv__(self, other: Any) -> Any:
-        return Ratio.over(self, 1) / other if _whole(other) or _real(other) else NotImplemented
+        return Ratio.of(self) / other if _whole(other) or _real(other) else NotImplemented
 
     def __rtruediv__(self, other: Any) -> Any:
         return other / float(self) if _whole(other) or _real(other) else NotImplemented
@@ -210,7 +216,7 @@ class Size(torch.SymInt):  # type: ignore[misc]  # torch is not read by the type
 
     def _asked(self, other: Any, relation: str, holds: Callable[[int, int], bool]) -> Any:
         if _real(other):
-            return getattr(Ratio.over(self, 1), _METHODS[relation])(other)
+            return getattr(Ratio.of(self), _METHODS[relation])(other)
         if not _whole(other):
             return NotImplemented
         found = holds(self.value, _value(other))
@@ -236,12 +242,12 @@ class Size(torch.SymInt):  # type: ignore[misc]  # torch is not read by the type
     def __gt__(self, other: Any) -> Any:
         if _whole(other):
             return self >= other + 1
-        return Ratio.over(self, 1) > other if _real(other) else NotImplemented
+        return Ratio.of(self) > other if _real(other) else NotImplemented
 
     def __le__(self, other: Any) -> Any:
         if _whole(other):
             return self < other + 1
-        return Ratio.over(self, 1) <= other if _real(other) else NotImplemented
+        return Ratio.of(self) <= other if _real(other) else NotImplemented
 
     def __bool__(self) -> bool:
         return bool(self != 0)
@@ -249,13 +255,24 @@ class Size(torch.SymInt):  # type: ignore[misc]  # torch is not read by the type
     # Readings of the plain number.
 
     def __index__(self) -> int:
-        self.guards.note(self.extent, "==", self.value, "the code reads the number")
+        if formats(sys._getframe(1)):
+            self.guards.wrote(str(self.value))
+        else:
+            self.read()
         return self.value
 
     __int__ = __index__
 
+    def read(self) -> None:
+        """Note that the code reads the plain number, which pins it."""
+        self.guards.note(self.extent, "==", self.value, "the code reads the number")
+
     def __float__(self) -> float:
-        return float(self.__index__())
+        if formats(sys._getframe(1)):
+            self.guards.wrote(str(self.value))
+        else:
+            self.read()
+        return float(self.value)
 
     def __complex__(self) -> complex:
         return complex(self.__index__())
@@ -279,12 +296,16 @@ class Size(torch.SymInt):  # type: ignore[misc]  # torch is not read by the type
         return self
 
     def __str__(self) -> str:
-        return self.guards.text(self.extent, self.value, str(self.value))
+        return self._text(str(self.value))
 
     __repr__ = __str__
 
     def __format__(self, spec: str) -> str:
-        return self.guards.text(self.extent, self.value, format(self.value, spec))
+        return self._text(format(self.value, spec))
+
+    def _text(self, made: str) -> str:
+        self.guards.wrote(made)
+        return Text(made, self.read)
 
     def __deepcopy__(self, _memo: Any = None) -> Any:
         return self
@@ -293,31 +314,57 @@ class Size(torch.SymInt):  # type: ignore[misc]  # torch is not read by the type
 
 
 class Ratio(torch.SymFloat):  # type: ignore[misc]  # torch is not read by the type checker
-    """A size over a whole number, as `h / 2` gives it: floors and ceilings of it are exact."""
+    """A size over a whole number, as `h / 2` gives it: floors and ceilings of it are exact.
 
-    def __init__(self, over: Size, under: int) -> None:
-        self.over_, self.under = over, under
+    Floats round: `h / 49 * 49` is below h for some h. So only that is followed which cannot show
+    it. Halves, quarters and so on are exact in floats. A quotient by another number is rounded
+    once, and what is added to it, or what divides it, is such an exact number; then wherever the
+    true value is a whole number or a half, so is the float. All else reads the plain number.
+
+    Args:
+        over: the size.
+        under: what it is divided by.
+        value: the float that the code has at the traced input.
+    """
+
+    def __init__(self, over: Size, under: int, value: float) -> None:
+        self.over_, self.under, self.value = over, under, value
 
     @classmethod
-    def over(cls, over: Any, under: int) -> Any:
+    def over(cls, over: Any, under: int, value: float) -> Any:
         """A quotient: a float where nothing depends on the inputs."""
-        return cls(over, under) if type(over) is Size else over / under
+        return cls(over, under, value) if type(over) is Size else value
+
+    @classmethod
+    def of(cls, size: Size) -> Any:
+        """A size as a float."""
+        return cls(size, 1, float(size.value))
 
     @property  # type: ignore[misc]  # what isinstance asks for
     def __class__(self) -> type:
         return float
 
+    @property
+    def _is_exact(self) -> bool:
+        """Whether floats hold it without rounding."""
+        return not self.under & (self.under - 1)
+
     def _plus(self, other: Any, factor: int) -> Any:
         if type(other) is Size:
-            other = Ratio.over(other, 1)
+            other = Ratio.of(other)
         if type(other) is Ratio:
+            under = self.under * other.under
+            if not (self._is_exact or other._is_exact) or under > MOST_DENOMINATOR:
+                return float(self) + factor * float(other)
             over = self.over_ * other.under + other.over_ * (factor * self.under)
-            return Ratio.over(over, self.under * other.under)
+            return Ratio.over(over, under, self.value + factor * other.value)
+        if not (_real(other) or _whole(other)):
+            return NotImplemented
         part = fraction(other)
-        if part is None:
-            return float(self) + factor * other if _real(other) else NotImplemented
+        if part is None or self.under * part.denominator > MOST_DENOMINATOR:
+            return float(self) + factor * other
         over = self.over_ * part.denominator + factor * part.numerator * self.under
-        return Ratio.over(over, self.under * part.denominator)
+        return Ratio.over(over, self.under * part.denominator, self.value + factor * other)
 
     def __add__(self, other: Any) -> Any:
         return self._plus(other, 1)
@@ -331,7 +378,10 @@ class Ratio(torch.SymFloat):  # type: ignore[misc]  # torch is not read by the t
         return -self + other
 
     def __neg__(self) -> Any:
-        return Ratio.over(-self.over_, self.under)
+        return Ratio.over(-self.over_, self.under, -self.value)
+
+    def __pos__(self) -> Any:
+        return self
 
     def __abs__(self) -> Any:
         return self if self.over_ >= 0 else -self
@@ -339,22 +389,30 @@ class Ratio(torch.SymFloat):  # type: ignore[misc]  # torch is not read by the t
     def __mul__(self, other: Any) -> Any:
         if type(other) in (Size, Ratio):
             return float(self) * float(other)
+        if not (_real(other) or _whole(other)):
+            return NotImplemented
         part = fraction(other)
-        if part is None:
-            return float(self) * other if _real(other) else NotImplemented
+        if part is not None and not self._is_exact and not _is_power(abs(part.numerator)):
+            part = None
+        if part is None or self.under * part.denominator > MOST_DENOMINATOR:
+            return float(self) * other
         under = self.under * part.denominator
         shared = gcd(part.numerator, under) or 1
-        return Ratio.over(self.over_ * (part.numerator // shared), under // shared)
+        over = self.over_ * (part.numerator // shared)
+        return Ratio.over(over, under // shared, self.value * other)
 
     __rmul__ = __mul__
 
     def __truediv__(self, other: Any) -> Any:
         if type(other) in (Size, Ratio):
             return float(self) / float(other)
+        if not (_real(other) or _whole(other)):
+            return NotImplemented
         part = fraction(other)
-        if part is None or part <= 0:
-            return float(self) / other if _real(other) or _whole(other) else NotImplemented
-        return Ratio.over(self.over_ * part.denominator, self.under * part.numerator)
+        if part is None or part <= 0 or self.under * part.numerator > MOST_DENOMINATOR:
+            return float(self) / other
+        under = self.under * part.numerator
+        return Ratio.over(self.over_ * part.denominator, under, self.value / other)
 
     def __rtruediv__(self, other: Any) -> Any:
         return other / float(self)
@@ -362,8 +420,14 @@ class Ratio(torch.SymFloat):  # type: ignore[misc]  # torch is not read by the t
     def __floordiv__(self, other: Any) -> Any:
         return float(self) // float(other)
 
+    def __rfloordiv__(self, other: Any) -> Any:
+        return float(other) // float(self)
+
     def __mod__(self, other: Any) -> Any:
         return float(self) % float(other)
+
+    def __rmod__(self, other: Any) -> Any:
+        return float(other) % float(self)
 
     def __pow__(self, other: Any) -> Any:
         return float(self) ** float(other)
@@ -371,11 +435,23 @@ class Ratio(torch.SymFloat):  # type: ignore[misc]  # torch is not read by the t
     def __rpow__(self, other: Any) -> Any:
         return other ** float(self)
 
+    # Roundings.
+
+    def _rounded(self, made: Any, plain: int) -> Any:
+        """A rounded value, which has to be the one that the code sees; else it is pinned."""
+        if _value(made) == plain:
+            return made
+        self.read()
+        return plain
+
     def __floor__(self) -> Any:
-        return self.over_ // self.under
+        return self._rounded(self.over_ // self.under, floor(self.value))
 
     def __ceil__(self) -> Any:
-        return -(-self.over_ // self.under)
+        return self._rounded(-(-self.over_ // self.under), ceil(self.value))
+
+    def __trunc__(self) -> Any:
+        return self.__floor__() if self.over_ >= 0 else self.__ceil__()
 
     def __round__(self, digits: Any = None) -> Any:
         if digits is not None:
@@ -383,20 +459,30 @@ class Ratio(torch.SymFloat):  # type: ignore[misc]  # torch is not read by the t
         double = self.over_ * 2 + self.under  # a half is rounded to the even side
         near = double // (2 * self.under)
         if double % (2 * self.under) == 0 and near % 2 == 1:
-            return near - 1
-        return near
+            near = near - 1
+        return self._rounded(near, round(self.value))
+
+    # Questions.
 
     def _asked(self, other: Any, name: str) -> Any:
-        if type(other) is Ratio:
-            return getattr(self.over_ * other.under, name)(other.over_ * self.under)
-        if type(other) is Size:
-            return getattr(self.over_, name)(other * self.under)
         if not (_real(other) or _whole(other)):
             return NotImplemented
-        part = fraction(other)
-        if part is None:
-            return getattr(float(self), name)(other)
-        return getattr(self.over_ * part.denominator, name)(part.numerator * self.under)
+        found = getattr(operator, name)(self.value, _number(other))
+        if type(other) is Size:
+            other = Ratio.of(other)
+        if type(other) is Ratio:
+            sides = self.over_ * other.under, other.over_ * self.under
+            known = self._is_exact or other._is_exact
+        else:
+            part = fraction(other)
+            known = part is not None
+            if part is not None:
+                sides = self.over_ * part.denominator, part.numerator * self.under
+        if not known or getattr(operator, name)(*sides) != found:
+            self.read()
+            if type(other) is Ratio:
+                other.read()
+        return found
 
     def __eq__(self, other: object) -> Any:
         return self._asked(other, "__eq__")
@@ -423,27 +509,41 @@ class Ratio(torch.SymFloat):  # type: ignore[misc]  # torch is not read by the t
         """As for a float."""
         return bool(self.over_ % self.under == 0)
 
+    # Readings of the plain number.
+
+    def read(self) -> None:
+        """Note that the code reads the plain number, which pins it."""
+        self.over_.read()
+
     def __float__(self) -> float:
-        return int(self.over_) / self.under
+        if formats(sys._getframe(1)):
+            self.over_.guards.wrote(str(self.value))
+        else:
+            self.read()
+        return self.value
 
     def __int__(self) -> int:
-        return int(self.__floor__() if self.over_ >= 0 else self.__ceil__())
-
-    def __trunc__(self) -> Any:
-        return self.__floor__() if self.over_ >= 0 else self.__ceil__()
+        return int(self.__trunc__())
 
     def __hash__(self) -> int:
         return hash(float(self))
 
     def __str__(self) -> str:
-        over = self.over_
-        return over.guards.text(over.extent, over.value, str(over.value / self.under))
+        return self._text(str(self.value))
 
     __repr__ = __str__
 
     def __format__(self, spec: str) -> str:
-        over = self.over_
-        return over.guards.text(over.extent, over.value, format(over.value / self.under, spec))
+        return self._text(format(self.value, spec))
+
+    def _text(self, made: str) -> str:
+        self.over_.guards.wrote(made)
+        return Text(made, self.read)
+
+    def __deepcopy__(self, _memo: Any = None) -> Any:
+        return self
+
+    __copy__ = __deepcopy__
 
 
 _METHODS = {"==": "__eq__", "!=": "__ne__", ">=": "__ge__", "<": "__lt__"}
@@ -452,6 +552,16 @@ _OPPOSITE = {"==": "!=", "!=": "==", ">=": "<", "<": ">="}
 
 def _value(value: Any) -> int:
     return value.value if type(value) is Size else int(value)
+
+
+def _number(value: Any) -> Any:
+    """A number as the code has it at the traced input."""
+    return value.value if type(value) in (Size, Ratio) else value
+
+
+def _is_power(number: int) -> bool:
+    """Whether a number is 0 or a power of two."""
+    return not number & (number - 1)
 
 
 def _whole(value: Any) -> bool:

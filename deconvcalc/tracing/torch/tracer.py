@@ -23,6 +23,7 @@ from deconvcalc.tracing.torch.guards import Guards
 from deconvcalc.tracing.torch.known import Known, at, flat, laid_out, mark
 from deconvcalc.tracing.torch.shapes import positive
 from deconvcalc.tracing.torch.sizes import Size
+from deconvcalc.tracing.where import is_standard
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -79,7 +80,7 @@ class Tracer:
         self.model = Model()
         self.point, self.assume = dict(point), assume
         self.run = Run(self.model, self.point)
-        self.guards = Guards()
+        self.guards = Guards(self.where)
         self.said: list[Fault] = []
         self.passed: dict[str, None] = {}
         self.modules: dict[str, None] = {}
@@ -184,7 +185,7 @@ class Tracer:
         frame: Any = sys._getframe(2)
         while frame is not None:
             file = frame.f_code.co_filename
-            if not file.startswith((TORCH, HERE, "<")):
+            if not file.startswith((TORCH, HERE, "<")) and not is_standard(file):
                 return self._place(file, frame.f_lineno)
             if frame.f_code is _ENTRY:
                 return None
