@@ -408,6 +408,50 @@ def test_nothing_is_left_of_no_repeats(op: str) -> None:
             assert {"h": n} not in tracing.builder.model.admissible()
 
 
+def test_long_rows_of_indices_lie_within_their_axis() -> None:
+    """Of more numbers than are computed with, the smallest and the largest decide."""
+    from onnx import helper
+
+    for count, worst in ((4_096, 30), (5_000, 30), (5_000, -31), (70_000, 17)):
+        row = [0, *[1] * (count - 2), worst]
+        agree(single("Gather", constant("i", row), axis=2))
+        nodes = [
+            helper.make_node("Constant", [], ["a"], value=constant("a", row)),
+            helper.make_node("Unsqueeze", ["a", "zero"], ["b"]),
+            helper.make_node("Gather", ["x", "b"], ["y"], axis=2),
+        ]
+        agree(graph(nodes, [constant("zero", [0])]), axes=2)
+    elements = constant("e", [[[0, *[1] * 4_000, 21]] * 2])
+    agree(single("GatherElements", elements, axis=2))
+
+
+def test_indices_have_to_be_whole_numbers_of_32_or_64_bits() -> None:
+    for dtype in ("float32", "bool", "uint8"):
+        model = single("Gather", constant("i", [1], dtype), axis=2)
+        with pytest.raises(dc.TraceError, match="indices are no int32"):
+            dc.trace(model, 8)
+        with pytest.raises(Exception, match="ONNXRuntimeError"):
+            Runtime(model)
+    model = computed("s = Shape(x) start=2 end=3", "f = Cast(s) to=1", "y = Gather(x, f) axis=2")
+    with pytest.raises(dc.TraceError, match="indices are no int32"):
+        dc.trace(model, (8, 8))
+    with pytest.raises(Exception, match="ONNXRuntimeError"):
+        Runtime(model)
+    agree(single("Gather", constant("i", [3], "int32"), axis=2))
+
+
+def test_indices_that_nobody_knows_are_told() -> None:
+    row = constant("r", [1] * 5_000)
+    from onnx import helper
+
+    nodes = [
+        helper.make_node("Add", ["r", "r"], ["i"]),
+        helper.make_node("Gather", ["x", "i"], ["y"], axis=2),
+    ]
+    found = dc.trace(graph(nodes, [row]), (8, 8))
+    assert any("indices are not known" in one for one in found.warnings)
+
+
 @pytest.mark.parametrize(
     ("equation", "least"),
     [("nchw,nchw->nc", 1), ("nchw, nciw -> nhiw", 1), ("nchw,ncij", 1), ("nchw,ncwh->nhw", 2)],

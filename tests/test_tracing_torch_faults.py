@@ -253,3 +253,78 @@ def test_what_mixes_channels_alone_leaves_places() -> None:
 
     found = agrees(lambda _, x: x.softmax(1), (9, 10))
     assert isinstance(found.model.outputs[0].operation, Identity)
+
+
+def _indices() -> dict[str, Any]:
+    import torch
+
+    def later(self: Any, x: Any) -> Any:
+        self.long += 1
+        return x[:, :, self.long[:3]]
+
+    def counted(_: Any, x: Any) -> Any:
+        return x[:, :, torch.arange(1, x.shape[2] // 2 + 3)]
+
+    def stepped(_: Any, x: Any) -> Any:
+        return x.index_select(2, torch.arange(0, x.shape[3], 2).long())
+
+    return {
+        "long": lambda self, x: x[:, :, self.long],
+        "longer": lambda self, x: x[:, :, self.longer],
+        "longer, copied": lambda self, x: x.index_select(3, self.longer.int()),
+        "gathered": lambda self, x: x.gather(2, self.long[:8].view(1, 1, 8, 1)),
+        "changed": later,
+        "list of lists": lambda _, x: x[:, :, [[0, 5], [1, 2]]],
+        "mask in a list": lambda _, x: x[:, :, [True, False, True, True, False]],
+        "mask": lambda self, x: x[..., self.mask],
+        "empty mask": lambda _, x: x[:, :, [False, False]],
+        "numbers and bools": lambda _, x: x[:, :, [True, 6]],
+        "arange": counted,
+        "arange of the other axis": stepped,
+    }
+
+
+INDICES = (
+    "long", "longer", "longer, copied", "gathered", "changed", "list of lists", "mask in a list",
+    "mask", "empty mask", "numbers and bools", "arange", "arange of the other axis",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", INDICES)
+def test_constant_indices_lie_inside_the_input_however_many_they_are(name: str) -> None:
+    import torch
+
+    forward = _indices()[name]
+    held = torch.nn.Module()
+    model_buffers = {
+        "long": torch.arange(100) % 7,
+        "longer": torch.arange(80_000) % 9,
+        "mask": torch.tensor([True, True, False, True]),
+    }
+    for one, values in model_buffers.items():
+        held.register_buffer(one, values)
+
+    def with_buffers(self: Any, x: Any) -> Any:
+        return forward(self.layers[0], x)
+
+    if name != "changed":
+        found = agrees(with_buffers, (9, 10), held)
+        assert not found.unknown
+        assert not found.warnings
+        return
+    # The buffer goes up at every call, so that a real pass is of a model of its own.
+    found = dc.trace(module(with_buffers, held), (9, 10), channels=4)
+    assert torch.equal(held.long, torch.arange(100) % 7)
+    assert [str(held) for held in found.admissible.sets.values()] == ["n ≥ 4", "any n ≥ 1"]
+
+
+def test_indices_that_nobody_knows_are_told() -> None:
+    import torch
+
+    def forward(_: Any, x: Any) -> Any:
+        return x[:, :, torch.arange(x.shape[2]) // 2]
+
+    found = dc.trace(module(forward), (9, 10), channels=4)
+    (warning,) = found.warnings
+    assert "test_tracing_torch_faults.py:" in warning
+    assert "whether they lie inside is not checked" in warning

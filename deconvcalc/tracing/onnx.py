@@ -211,13 +211,16 @@ class _Tracing:
             self._input(declared, given)
         for name, stored in self.file.stored.items():
             numbers = None if stored.is_float and stored.elements > 16 else self._numbers(name)
-            self.tensors[name] = Tensor(name, stored.dims, numbers=numbers, weights=[stored])
+            self.tensors[name] = Tensor(
+                name, stored.dims, numbers=numbers, weights=[stored], stored=stored
+            )
         for node in self.file.nodes:
             held = [self._tensor(name) for name in node.inputs]
             made = outcome(Op(node, held, self.builder, self.file.opset), self.assume)
             self.tensors.update(zip(filter(None, node.outputs), made, strict=False))
         model = self.builder.model
         model.output(*[self.builder.placed(self._tensor(name)) for name in self.file.outputs])
+        self.warnings += self.builder.warnings
         for name in self.builder.passed:
             self.warnings.append(f"{name} is taken to leave sizes alone, as you said")
         versions = {"opset": str(self.file.opset)}

@@ -30,6 +30,9 @@ MOST_INPUTS = 256
 MOST_NUMBERS = 65_536
 """So many numbers of a tensor are read at most; sizes are computed from a few."""
 
+MOST_SPAN = 2**24
+"""Of so many numbers, at most, the smallest and the largest are looked for."""
+
 MOST_RANK = 16
 MOST_TEXT = 10_000
 
@@ -84,6 +87,25 @@ class Stored:
         """
         if self.elements > MOST_NUMBERS or self.kind not in FLOATS | WHOLE:
             return None
+        found = self._array()
+        return np.array(found.astype("float64" if self.is_float else "int64"), dtype=object)
+
+    def span(self) -> tuple[int, int] | None:
+        """The smallest and the largest of its whole numbers; None where there are none.
+
+        Raises:
+            OnnxError: they lie in another file, or are fewer or more than is declared, or too many.
+        """
+        if not self.elements or self.kind not in WHOLE:
+            return None
+        if self.elements > MOST_SPAN:
+            raise OnnxError(
+                f"{self.name!r} has {self.elements} numbers: {MOST_SPAN} are the most that are read"
+            )
+        found = self._array()
+        return int(found.min()), int(found.max())
+
+    def _array(self) -> np.ndarray[Any, Any]:
         if self._proto.data_location == EXTERNAL:
             raise OnnxError(
                 f"the numbers of {self.name!r} lie in another file, which is not opened",
@@ -93,12 +115,12 @@ class Stored:
         from onnx import numpy_helper
 
         try:
-            found = numpy_helper.to_array(self._proto)
+            found: np.ndarray[Any, Any] = numpy_helper.to_array(self._proto)
         except (ValueError, TypeError, KeyError, AttributeError) as error:
             raise OnnxError(f"the numbers of {self.name!r} cannot be read: {error}") from None
         if found.shape != self.dims:
             raise OnnxError(f"{self.name!r} has other numbers than its dimensions say")
-        return np.array(found.astype("float64" if self.is_float else "int64"), dtype=object)
+        return found
 
 
 class OnnxNode:

@@ -52,6 +52,7 @@ class Tensor:
         node: its node in the model; None for weights, and for what is made of sizes alone.
         numbers: what it holds, where that is known: an array of ints, floats and sizes.
         weights: the tensors of the file that it is made of, where it has no node.
+        stored: the tensor of the file whose numbers it holds, in whatever order.
     """
 
     def __init__(
@@ -62,8 +63,10 @@ class Tensor:
         *,
         numbers: np.ndarray[Any, Any] | None = None,
         weights: Sequence[Stored] = (),
+        stored: Stored | None = None,
     ) -> None:
         self.name = name
+        self.stored = stored
         self.dims: Dims = tuple([extent(one) for one in dims])
         self.node = node
         self.numbers = numbers
@@ -149,6 +152,7 @@ class Builder:
         model: the model.
         point: the input sizes asked about.
         passed: operators that somebody says leave sizes alone.
+        warnings: what a reader should know.
     """
 
     def __init__(self, names: Names) -> None:
@@ -156,6 +160,7 @@ class Builder:
         self.point: dict[str, int] = {}
         self.names = names
         self.passed: dict[str, None] = {}
+        self.warnings: dict[str, None] = {}
         self._counted: set[str] = set()
         self._sizes: dict[str, list[Along]] = {}
 

@@ -10,7 +10,8 @@ from deconvcalc.model.conditions import Condition
 from deconvcalc.model.extents import Extent, Fixed
 from deconvcalc.model.operations import Add, Concat, Multiply, simpler
 from deconvcalc.tracing.onnx_graph import Tensor, broadcast
-from deconvcalc.tracing.onnx_numbers import plain
+from deconvcalc.tracing.onnx_numbers import Part, plain
+from deconvcalc.tracing.onnx_values import INT32, INT64
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -241,15 +242,25 @@ def _gather(op: Op) -> list[Tensor]:
     axis = op.axis(op.attribute("axis", 0), first.rank)
     dims = (*first.dims[:axis], *places.dims, *first.dims[axis + 1 :])
     weights = [first] if first.node is None else []
-    conditions = _left(op, first) + _in_reach(first.dims[axis], places, axis)
+    conditions = _left(op, first) + _in_reach(op, first.dims[axis], places, axis)
     return [op.builder.given(op.node, dims, op.tensors, conditions, weights=weights)]
 
 
-def _in_reach(size: Extent, places: Tensor, axis: int) -> list[Condition]:
+def _in_reach(op: Op, size: Extent, places: Tensor, axis: int) -> list[Condition]:
     """That an axis has the elements that known indices name; negative ones count from its end."""
-    if places.numbers is None:
-        return []
-    items = dict.fromkeys([plain(one) for one in places.numbers.flat])
+    items: list[Any] = []
+    if places.numbers is not None:
+        items = [*dict.fromkeys([plain(one) for one in places.numbers.flat])]
+    elif places.stored is not None:
+        items = [*(places.stored.span() or ())]
+    elif places.node is None:
+        op.builder.warnings[
+            f"{op.node.shown}: its indices are not known; that they lie within the axis is not "
+            "checked"
+        ] = None
+    kind = None if places.stored is None else places.stored.kind
+    if kind not in (None, INT32, INT64) or any(isinstance(one, (float, Part)) for one in items):
+        raise op.refuse("its indices are no int32 and no int64")
     fixed = [one for one in items if isinstance(one, int)]
     least: list[Any] = [max(max(one + 1, -one) for one in fixed)] if fixed else []
     for one in items:
@@ -266,7 +277,7 @@ def _elements(op: Op) -> tuple[Tensor, Tensor, list[Condition]]:
     axis = op.axis(op.attribute("axis", 0), first.rank)
     if places.rank != first.rank:
         raise op.refuse(f"its indices have {places.rank} axes, and its input has {first.rank}")
-    conditions = _in_reach(first.dims[axis], places, axis)
+    conditions = _in_reach(op, first.dims[axis], places, axis)
     rule = "there are no more indices than elements"
     for index, (size, its) in enumerate(zip(first.dims, places.dims, strict=True)):
         asked = Condition(size, ">=", its, rule, index - 2 if index > 1 else None)

@@ -10,7 +10,7 @@ from deconvcalc.errors import DeconvcalcError, DialectError, LayerError
 from deconvcalc.layers import Identity, Layer
 from deconvcalc.model.conditions import Condition
 from deconvcalc.model.extents import Extent, Fixed, extent
-from deconvcalc.tracing.onnx_file import OnnxError
+from deconvcalc.tracing.onnx_file import OnnxError, Stored
 from deconvcalc.tracing.onnx_graph import Builder, Tensor
 from deconvcalc.tracing.onnx_layers import LAYERS
 from deconvcalc.tracing.onnx_merges import MERGES
@@ -235,6 +235,9 @@ def _outcome(op: Op, assume: Mapping[str, str]) -> list[Tensor]:
     numbers = _numbers(op)
     if numbers is not None:
         return numbers
+    stored = node.attributes.get("value")
+    if node.op == "Constant" and isinstance(stored, Stored):
+        return [Tensor(node.outputs[0], stored.dims, weights=[stored], stored=stored)]
     known = node.op in RULES or node.op in POINTWISE
     try:
         if known and node.domain in DOMAINS:
@@ -264,7 +267,13 @@ def _numbers(op: Op) -> list[Tensor] | None:
     ]
 
 
+KEEPING = {"Identity", "Reshape", "Squeeze", "Unsqueeze", "Flatten", "Transpose"}
+"""They keep all numbers of their input."""
+
+
 def _all(op: Op, made: list[Tensor]) -> list[Tensor]:
+    if op.node.op in KEEPING and made[0].node is None:
+        made[0].stored = op.tensor(0).stored
     if len(made) < len([name for name in op.node.outputs if name]):
         raise op.refuse("it has more outputs than are known")
     return made

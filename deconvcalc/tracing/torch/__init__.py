@@ -230,6 +230,8 @@ def _trace(
             f"sizes become text ({', '.join(written[:MOST_PLACES])}): where code decides by what "
             "is put together from it, that is not seen",
         )
+    for what in tracer.unseen:
+        _warn(found, f"{what} are not known: whether they lie inside is not checked")
     found["passed"].update(tracer.passed)
     return Path(tracer.model, tracer.guards.conditions, failed, tracer.said), sure
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from deconvcalc.model.graph import Node
 
-__all__ = ["Known", "at", "flat", "laid_out", "mark", "tensors_in"]
+__all__ = ["Known", "at", "flat", "forget", "laid_out", "mark", "tensors_in"]
 
 
 class Known(NamedTuple):
@@ -30,6 +30,12 @@ def mark(tensor: Any, known: Known) -> Any:
     """Note on a tensor what is known of it."""
     tensor._deconvcalc = known
     return tensor
+
+
+def forget(tensor: Any) -> None:
+    """Forget the smallest and the largest element of a tensor: it is written to."""
+    if hasattr(tensor, "_deconvcalc_span"):
+        del tensor._deconvcalc_span
 
 
 def flat(shape: Shape) -> tuple[Dim, ...]:

@@ -10,7 +10,7 @@ from torch.overrides import TorchFunctionMode
 from deconvcalc.errors import SizeError
 from deconvcalc.tracing.torch import merges, norms, parts, rarer, views, windows
 from deconvcalc.tracing.torch.arguments import Sizes, at_traced, has_size, size_of, symbolic
-from deconvcalc.tracing.torch.known import Known, at, mark, tensors_in
+from deconvcalc.tracing.torch.known import Known, at, forget, mark, tensors_in
 from deconvcalc.tracing.torch.shapes import product
 from deconvcalc.tracing.torch.sizes import Size
 from deconvcalc.tracing.torch.tracer import REFUSALS, Call
@@ -119,12 +119,20 @@ def _constant(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
     """An operation on constants: on real ones it is done, on others their shapes are known."""
     every = tensors_in((*args, *kwargs.values()))
     if any(one.device.type == "meta" for one in every):
+        if str(func.__name__).endswith("_") and every:  # __setitem__, too
+            forget(every[0])
         args, kwargs = tracer.real(args), tracer.real(dict(kwargs))
     result = func(*args, **kwargs)
     for one in tensors_in((result,)):
         if one.device.type == "meta":
             mark(one, Known(None, tuple(one.shape), False))
+            if func.__name__ in _KEEPING and hasattr(every[0], "_deconvcalc_span"):
+                one._deconvcalc_span = every[0]._deconvcalc_span
     return result
+
+
+_KEEPING = frozenset(("int", "long", "clone", "contiguous", "detach", "view", "reshape", "flatten"))
+"""They keep the smallest and the largest element."""
 
 
 def _directly(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:  # noqa: ARG001
@@ -264,7 +272,10 @@ def _arange(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
         ends[place] = one
     start, end, step = (0 if ends[0] is None else ends[0]), ends[1], ends[2] or 1
     if all(isinstance(one, int) for one in (start, end, step)) and type(step) is not Size:
-        return _made(tracer, func, args, kwargs, (symbolic(-(-(end - start) // step)),))
+        count = -(-(end - start) // step)
+        made = _made(tracer, func, args, kwargs, (symbolic(count),))
+        made._deconvcalc_span = lambda: (start, start + (count - 1) * step)
+        return made
     read = [int(one) if type(one) is Size else one for one in args]  # pinned
     result = func(*read, **{**at_traced(dict(kwargs)), "device": "meta"})
     return mark(result, Known(None, tuple(result.shape), False))

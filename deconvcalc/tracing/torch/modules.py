@@ -23,8 +23,11 @@ if TYPE_CHECKING:
 
 __all__ = ["as_traced", "counted"]
 
-FLAGS = 64
+FLAGS = 2**16
 """Buffers of so many whole numbers at most keep their values: code may ask for them."""
+
+MOST_SPAN = 2**24
+"""Of so many whole numbers, at most, the smallest and the largest are looked for."""
 
 DEPTH = 4
 """So deep, containers in attributes are put back."""
@@ -172,11 +175,19 @@ def _swap(modules: dict[str, Any]) -> None:
 def _stand_in(tensor: Any, name: str) -> Any:
     whole = not tensor.is_floating_point() and tensor.numel() <= FLAGS
     if whole and tensor.device.type != "meta":
-        return tensor.detach().clone()
+        return mark(tensor.detach().clone(), Known(None, tuple(tensor.shape), False, name))
     copy = torch.empty_like(tensor, device="meta", requires_grad=False)
+    long = FLAGS < tensor.numel() <= MOST_SPAN and tensor.device.type != "meta"
+    if long and not tensor.is_floating_point() and not tensor.is_complex():
+        copy._deconvcalc_span = _span(tensor)
     if isinstance(tensor, nn.Parameter):
         copy = nn.Parameter(copy, requires_grad=False)
     return mark(copy, Known(None, tuple(tensor.shape), False, name))
+
+
+def _span(tensor: Any) -> Callable[[], tuple[int, ...]]:
+    """What gives the smallest and the largest of whole numbers; it is seldom asked."""
+    return lambda: tuple([int(one) for one in tensor.aminmax()])
 
 
 def _enters(tracer: Tracer, paths: dict[int, str]) -> Any:

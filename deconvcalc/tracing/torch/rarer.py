@@ -43,7 +43,7 @@ def gather(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
         if place != given["dim"] % len(whole) and one is not its
     ]
     place = given["dim"] % len(whole)
-    asked += reaches(tracer, tensor, place, indices_in(index, negative=False))
+    asked += reaches(tracer, tensor, place, indices_in(tracer, index, negative=False))
     sources = [one for one in (tensor, index) if tracer.known(one).traced]
     return tracer.given("Gather", made, sources, Call(tracer, func, args, kwargs), "gather", asked)
 

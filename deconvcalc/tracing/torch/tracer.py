@@ -20,7 +20,7 @@ from deconvcalc.model.operations import Given
 from deconvcalc.model.run import Fault, Run
 from deconvcalc.tracing.torch.arguments import Dim, Sizes, at_traced, size_of
 from deconvcalc.tracing.torch.guards import Guards
-from deconvcalc.tracing.torch.known import Known, at, flat, laid_out, mark
+from deconvcalc.tracing.torch.known import Known, at, flat, forget, laid_out, mark
 from deconvcalc.tracing.torch.shapes import positive
 from deconvcalc.tracing.torch.sizes import Size
 from deconvcalc.tracing.where import is_standard
@@ -67,6 +67,7 @@ class Tracer:
         guards: the comparisons of sizes.
         said: the faults at the traced input, with what torch said.
         passed: unknown operations that were let pass.
+        unseen: values that conditions would need, and that the trace does not have.
         modules: the paths of modules that were called.
         scopes: the modules that are being called, the innermost last.
         asked: sizes asked of a transposed convolution that is being called.
@@ -83,6 +84,7 @@ class Tracer:
         self.guards = Guards(self.where)
         self.said: list[Fault] = []
         self.passed: dict[str, None] = {}
+        self.unseen: dict[str, None] = {}
         self.modules: dict[str, None] = {}
         self.used: set[str] = set()
         self.scopes: list[Scope] = [Scope("", "", leaf=False)]
@@ -265,8 +267,11 @@ class Tracer:
             for one in result:
                 mark(one, Known(node, dims, True))
             return result
-        if any(result is one for one in tensors) and not in_place:
-            result = result.detach()
+        if any(result is one for one in tensors):
+            if in_place:
+                forget(result)
+            else:
+                result = result.detach()
         return mark(result, Known(node, dims, True))
 
     def _repaired(
@@ -384,6 +389,9 @@ class Tracer:
         """A result that is its input under another name: no node."""
         if result is tensor:
             return tensor
+        span = getattr(tensor, "_deconvcalc_span", None)
+        if span is not None and not result.is_floating_point() and result.dtype != torch.bool:
+            result._deconvcalc_span = span
         return mark(result, self.known(tensor))
 
 

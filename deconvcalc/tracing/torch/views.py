@@ -8,7 +8,7 @@ import torch
 
 from deconvcalc.layers import Flatten, Slice
 from deconvcalc.model.conditions import Condition
-from deconvcalc.model.operations import Unflatten
+from deconvcalc.model.operations import Input, Unflatten
 from deconvcalc.tracing.torch.arguments import (
     at_traced,
     bound,
@@ -25,6 +25,7 @@ from deconvcalc.tracing.torch.tracer import Call
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from deconvcalc.model.graph import Node
     from deconvcalc.tracing.torch.arguments import Dim
     from deconvcalc.tracing.torch.tracer import Tracer
 
@@ -285,23 +286,80 @@ def reaches(tracer: Tracer, tensor: Any, place: int, indices: Sequence[Any]) -> 
     return [one for one in asked if not always(one)]
 
 
-def indices_in(index: Any, *, negative: bool = True) -> list[Any]:
+def indices_in(tracer: Tracer, index: Any, *, negative: bool = True) -> list[Any]:
     """The outermost indices of a list or a tensor; none where its values are not known."""
-    values = index
-    if isinstance(index, torch.Tensor):
-        known = getattr(index, "_deconvcalc", None)
-        if index.device.type == "meta" or (known is not None and known.traced):
-            return []
-        with torch._C.DisableTorchFunction():
-            values = index.detach().reshape(-1).tolist()
-    flat_ = [one for one in values if isinstance(one, int) and not isinstance(one, bool)]
-    sizes = [one for one in flat_ if type(one) is Size]
-    numbers = [one for one in flat_ if type(one) is not Size]
+    numbers = _span(tracer, index) if isinstance(index, torch.Tensor) else _numbers(index)
+    sizes = [one for one in numbers if type(one) is Size]
+    numbers = [one for one in numbers if type(one) is not Size]
     if not numbers:
         return sizes
     if min(numbers) < 0 and not negative:
-        return sizes
+        raise tracer.refuse("an index is below 0, which torch refuses here", "Count from 0.")
     return [*sizes, *{min(numbers), max(numbers)}]
+
+
+def _span(tracer: Tracer, index: Any) -> list[Any]:
+    """The smallest and the largest element of a tensor of indices, where they are known."""
+    known = tracer.known(index)
+    ends = getattr(index, "_deconvcalc_span", None)
+    with torch._C.DisableTorchFunction():
+        if ends is None and not index.numel():
+            return []
+        if ends is not None:
+            return list(ends())
+        if index.device.type != "meta" and not known.traced:
+            return [int(one) for one in index.detach().aminmax()]
+    if known.node is None or not _is_data(known.node):
+        tracer.unseen[f"indices of {tracer.where() or 'a line that is not known'}"] = None
+    return []
+
+
+def _is_data(node: Node) -> bool:
+    """Whether a node depends on what the inputs hold."""
+    todo, seen = [node], {node.index}
+    while todo:
+        one = todo.pop()
+        if isinstance(one.operation, Input):
+            return True
+        todo += [each for each in one.sources if each.index not in seen]
+        seen.update([each.index for each in one.sources])
+    return False
+
+
+def _numbers(values: Any) -> list[Any]:
+    """The numbers in a list, at any depth."""
+    if isinstance(values, (list, tuple)):
+        return [one for each in values for one in _numbers(each)]
+    return [int(values) if isinstance(values, bool) else values]
+
+
+def _depths(tracer: Tracer, values: Any) -> list[int]:
+    """The sizes of a list of lists."""
+    if not isinstance(values, (list, tuple)):
+        return []
+    inner = [_depths(tracer, one) for one in values]
+    if any(one != inner[0] for one in inner):
+        raise tracer.refuse("a list of indices has rows of several lengths", "Make them equal.")
+    return [len(values), *(inner[0] if inner else [])]
+
+
+def _mask(tracer: Tracer, pick: Any) -> list[bool] | None:
+    """The values of a mask along one dimension; None where it is none.
+
+    Raises:
+        TraceError: it has several dimensions, or its values are not known.
+    """
+    if not isinstance(pick, torch.Tensor):
+        return list(pick) if pick and all(isinstance(one, bool) for one in pick) else None
+    if pick.dtype not in (torch.bool, torch.uint8):
+        return None
+    if pick.dim() != 1 or pick.device.type == "meta" or tracer.known(pick).traced:
+        raise tracer.refuse(
+            "a tensor picks elements of another: how many may depend on values",
+            "Slice with numbers, or say --assume getitem=same where sizes stay.",
+        )
+    with torch._C.DisableTorchFunction():
+        return [bool(one) for one in pick.detach().tolist()]
 
 
 def _picked(tracer: Tracer, func: Any, args: Any, items: list[Any]) -> Any:
@@ -314,8 +372,7 @@ def _picked(tracer: Tracer, func: Any, args: Any, items: list[Any]) -> Any:
         one is picks[0] or (isinstance(one, slice) and one == slice(None)) for one in simple
     )
     pick = picks[0]
-    boolean = isinstance(pick, torch.Tensor) and pick.dtype == torch.bool
-    if len(picks) > 1 or not whole or boolean:
+    if len(picks) > 1 or not whole:
         raise tracer.refuse(
             "a tensor picks elements of another: how many may depend on values",
             "Slice with numbers, or say --assume getitem=same where sizes stay.",
@@ -323,11 +380,19 @@ def _picked(tracer: Tracer, func: Any, args: Any, items: list[Any]) -> Any:
     before = next(place for place, one in enumerate(items) if one is pick)
     if Ellipsis in [one for one in items[:before] if one is Ellipsis]:
         before = len(dims) - (len(items) - before)
-    shape = tracer.known(pick).dims if isinstance(pick, torch.Tensor) else (len(pick),)
+    mask = _mask(tracer, pick)
+    if mask is not None:
+        shape: Sequence[Dim] = [sum(mask)]
+        rule = f"a mask of {len(mask)} elements is as long as what it picks from"
+        asked = [Condition(dims[before], "==", len(mask), rule)]
+        asked = [one for one in asked if one.variables or not one.holds({})]
+    else:
+        is_tensor = isinstance(pick, torch.Tensor)
+        shape = tracer.known(pick).dims if is_tensor else _depths(tracer, pick)
+        asked = reaches(tracer, tensor, before, indices_in(tracer, pick))
     made = (*dims[:before], *shape, *dims[before + 1 :])
     sources = [one for one in (tensor, pick) if isinstance(one, torch.Tensor)]
     sources = [one for one in sources if tracer.known(one).traced]
-    asked = reaches(tracer, tensor, before, indices_in(pick))
     return tracer.given("Pick", made, sources, Call(tracer, func, args, {}), "getitem", asked)
 
 
@@ -342,7 +407,7 @@ def _place_of(tracer: Tracer, tensor: Any, items: list[Any]) -> tuple[int, list[
         return None
     if any(one is Ellipsis for one in items[:place]):
         place += len(tracer.known(tensor).dims) - len(items)
-    return place, indices_in(pick)
+    return place, indices_in(tracer, pick)
 
 
 def narrow(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
@@ -380,7 +445,9 @@ def index_select(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
     given = bound("input dim index", args, kwargs)
     dims = list(tracer.known(given["input"]).dims)
     place = given["dim"] % len(dims)
-    asked = reaches(tracer, given["input"], place, indices_in(given["index"], negative=False))
+    asked = reaches(
+        tracer, given["input"], place, indices_in(tracer, given["index"], negative=False)
+    )
     dims[place] = tracer.known(given["index"]).dims[0]
     go = Call(tracer, func, args, kwargs)
     return tracer.given("IndexSelect", tuple(dims), [given["input"]], go, "index_select", asked)
