@@ -80,7 +80,7 @@ def test_code_that_raises_is_a_way_that_fails_with_its_words() -> None:
 
     found = dc.trace(module(forward), (7, 7), channels=3)
     assert not found.ok
-    assert found.path.failed == "ValueError: even heights alone"
+    assert str(found.path.failed).startswith("ValueError: even heights alone (")
     assert str(found.admissible) == "h even; any w ≥ 1"
     assert found.warnings == ()
 

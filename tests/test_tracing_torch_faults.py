@@ -328,3 +328,36 @@ def test_indices_that_nobody_knows_are_told() -> None:
     (warning,) = found.warnings
     assert "test_tracing_torch_faults.py:" in warning
     assert "whether they lie inside is not checked" in warning
+
+
+def test_the_first_input_may_be_one_that_torch_ends_without_a_rule() -> None:
+    import torch
+
+    def forward(_: Any, x: Any) -> Any:
+        if x.shape[2] > 6:
+            x = torch.nn.functional.bilinear(x.mT, x.mT, x.new_ones(2, 11, 11))
+        return x
+
+    found = agrees(forward, (8, 7), known=False)
+    assert not found.ok
+    failed = str(found.path.failed)
+    assert "no rule here explains" in failed
+    assert "test_tracing_torch_faults.py:" in failed
+    assert "please report it" in failed
+    assert {"h": 8, "w": 5} in found.unknown[0]
+    assert (6, 8) in found.admissible
+    assert (8, 7) not in found.admissible
+
+
+def test_an_error_of_the_code_has_the_line_that_raises() -> None:
+    def check(x: Any) -> None:
+        if x.shape[2] % 2:
+            raise ValueError(f"odd: {x.shape[2]}")
+
+    def forward(_: Any, x: Any) -> Any:
+        check(x)
+        return x
+
+    line = check.__code__.co_firstlineno + 2
+    found = agrees(forward, (9, 7))
+    assert found.path.failed == f"ValueError: odd: 9 (tests/test_tracing_torch_faults.py:{line})"

@@ -17,6 +17,7 @@ from deconvcalc.model.admissible import region
 from deconvcalc.model.graph import AXIS_NAMES
 from deconvcalc.tracing.path import InputSpec, Path, Traced
 from deconvcalc.tracing.ways import MOST_WAYS, SECONDS, all_ways
+from deconvcalc.tracing.where import raised_at
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -145,7 +146,7 @@ def traced(
     unexplained: list[Region] = []
 
     def trace_at(point: dict[str, int]) -> Path:
-        way, sure = _trace(model, inputs, point, assume or {}, found, start)
+        way, sure = _trace(model, inputs, point, assume or {}, found)
         if not sure:
             unexplained.append(region(variables, way.guards, guards=True))
         return way
@@ -181,7 +182,6 @@ def _trace(
     point: dict[str, int],
     assume: Mapping[str, str],
     found: dict[str, dict[str, None]],
-    start: dict[str, int],
 ) -> tuple[Path, bool]:
     """The way that one input takes, and whether it is known why it fails, if it does."""
     import torch
@@ -206,13 +206,13 @@ def _trace(
             result = entry(lambda: model(*tracer.inputs))
         except (Exception, SystemExit) as error:  # noqa: BLE001  # whatever its own code raises
             if tracer.error is None:
-                failed = _told(error)
+                failed = _told(error, raised_at(error))
                 words = str(error)
                 sure = error is not tracer.refused
     if tracer.error is not None:
-        if not isinstance(tracer.error, UnexplainedError) or point == start:
+        if not isinstance(tracer.error, UnexplainedError):
             raise tracer.error
-        failed, sure = str(tracer.error), False
+        failed, sure = f"{tracer.error.message} ({tracer.error.hint})", False
     if failed is None:
         outputs = [one for one in tensors_in((result,)) if tracer.known(one).traced]
         nodes = [tracer.source(one) for one in outputs]
@@ -240,6 +240,7 @@ def _warn(found: dict[str, dict[str, None]], text: str) -> None:
     found["warnings"][text] = None
 
 
-def _told(error: BaseException) -> str:
+def _told(error: BaseException, where: str | None) -> str:
     lines = str(error).strip().splitlines()
-    return f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+    words = f"{type(error).__name__}: {lines[0]}" if lines else type(error).__name__
+    return f"{words} ({where})" if where else words

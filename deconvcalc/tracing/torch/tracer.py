@@ -46,7 +46,7 @@ REFUSALS = (RuntimeError, ValueError, IndexError, TypeError, AssertionError)
 
 
 class UnexplainedError(TraceError):
-    """Torch refuses what the rules allow, at some inputs: nobody knows at which."""
+    """Torch does not do what the rules say, at some inputs: nobody knows at which."""
 
 
 class Scope:
@@ -215,6 +215,12 @@ class Tracer:
             self.error = UnknownOperationError(f"{message}{at_}", operation=operation, hint=hint)
         return self.error
 
+    def unexplained(self, message: str) -> TraceError:
+        """The error of a way on which torch does what no rule says: its inputs are not known."""
+        told = self.refuse(message, "please report it with the model")
+        self.error = UnexplainedError(told.message, hint=told.hint)
+        return self.error
+
     # Nodes.
 
     def add(self, operation: Layer | Operation, sources: Sequence[Node], name: str) -> Node:
@@ -288,12 +294,9 @@ class Tracer:
             if isinstance(go, Call) and go.always_fails():
                 raise error  # an error of the code, whatever the sizes
             name = getattr(getattr(go, "func", go), "__name__", "a function")
-            told = self.refuse(
-                f"{name}: torch says {_first_line(error)!r}, which no rule here explains",
-                "Please report it with the model.",
-            )
-            self.error = UnexplainedError(str(told).partition("\n")[0], hint=told.hint)
-            raise self.error from error
+            raise self.unexplained(
+                f"{name}: torch says {_first_line(error)!r}, which no rule here explains"
+            ) from error
         for fault in faults:
             self._tell(fault, self._words(fault, go, again, expected) or _first_line(error))
         dtype = tensors[0].dtype if tensors else torch.float32
@@ -310,9 +313,8 @@ class Tracer:
         if tuple(first.shape) == expected and not faults:
             return result
         if not self.run.faults:
-            raise self.refuse(
-                f"{node.name}: torch gives {tuple(first.shape)}, and {node.operation!r} {expected}",
-                "Please report it with the model.",
+            raise self.unexplained(
+                f"{node.name}: torch gives {tuple(first.shape)}, and {node.operation!r} {expected}"
             )
         for fault in faults:  # meta tensors do not keep every rule
             self._tell(fault, None)
