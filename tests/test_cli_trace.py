@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import importlib
 import json
 import os
 import subprocess
@@ -477,6 +478,15 @@ class Unfinished(nn.Module):
         raise RuntimeError("this is not done")
 
 
+class Wide(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.conv = nn.Conv2d(3, 64, 1)
+
+    def forward(self, x):
+        return self.conv(x)
+
+
 class Mystery(nn.Module):
     def __init__(self):
         super().__init__()
@@ -512,8 +522,91 @@ def test_a_module_of_pytorch(torch_nets: str) -> None:
 def test_a_module_whose_forward_raises(torch_nets: str) -> None:
     result = trace(f"{torch_nets}:Unfinished", "--input", "8x8", "--channels", "3")
     assert result.exit_code == 1
-    assert "this is not done" in result.stdout + result.stderr
+    assert "this is not done" in result.stdout
+    assert f"{Path('made_nets') / 'real.py'}:21)" in result.stdout
     assert "Traceback" not in result.stderr
+
+
+@pytest.mark.framework
+@pytest.mark.parametrize("size", ["1000000000000", "1000000000", "500000000"])
+def test_an_input_that_is_too_large_for_pytorch_is_told(torch_nets: str, size: str) -> None:
+    result = trace(f"{torch_nets}:Wide", "--input", size)
+    assert (result.exit_code, result.stdout) == (2, "")
+    assert "too" in result.stderr
+    assert "Take smaller sizes." in result.stderr
+    if size == "500000000":
+        assert "conv would give 1 x 64 x 500000000 x 500000000" in result.stderr
+
+
+KERAS_NET = """
+def make():
+    import keras
+
+    return keras.Sequential([keras.Input((None, None, 3)), keras.layers.Conv2D(4, 3)])
+"""
+
+
+@pytest.mark.framework
+def test_tensorflow_starts_in_silence(nets: Path) -> None:
+    pytest.importorskip("tensorflow")
+    (nets / "made_nets" / "silent.py").write_text(KERAS_NET, encoding="utf-8")
+    kept = {n: v for n, v in os.environ.items() if n not in ("TF_CPP_MIN_LOG_LEVEL", "PYTHONPATH")}
+    paths = [str(Path(dc.__file__).parents[1]), *filter(None, [os.environ.get("PYTHONPATH")])]
+    result = subprocess.run(
+        [*COMMAND, "trace", "made_nets.silent:make", "--input", "28"],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=kept | {"PYTHONPATH": os.pathsep.join(paths)},
+    )
+    assert result.returncode == 0
+    assert result.stderr == ""
+    assert "h ≥ 3" in result.stdout
+
+
+def test_what_fails_while_tensorflow_is_imported_is_shown(
+    nets: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from deconvcalc.cli.quiet import quiet_tensorflow
+
+    source = "import os\nos.write(2, b'a note')\n"
+    (nets / "tensorflow.py").write_text(source, encoding="utf-8")
+    monkeypatch.syspath_prepend(nets)
+    for more, shown in (("", ""), ("raise ImportError('no library')\n", "a note")):
+        (nets / "tensorflow.py").write_text(f"{source}{more}# {len(more)}\n", encoding="utf-8")
+        monkeypatch.delitem(sys.modules, "tensorflow", raising=False)
+        importlib.invalidate_caches()
+        found = list(sys.meta_path)
+        with quiet_tensorflow():
+            try:
+                importlib.import_module("tensorflow")
+            except ImportError:
+                assert more
+        assert capfd.readouterr().err == shown
+        assert sys.meta_path == found
+    monkeypatch.delitem(sys.modules, "tensorflow", raising=False)
+
+
+SLOW = """
+import time
+import deconvcalc as dc
+
+def make(seconds):
+    time.sleep(seconds)
+    model = dc.Model()
+    model.output(model.add(dc.MaxPool(2), model.input(channels=3)))
+    return model
+"""
+
+
+@pytest.mark.parametrize("seconds", [0.1, 2.5])
+def test_a_terminal_is_told_that_a_trace_goes_on(nets: Path, seconds: float) -> None:
+    (nets / "made_nets" / "slow.py").write_text(SLOW, encoding="utf-8")
+    paths = os.pathsep.join([str(nets), *filter(None, [os.environ.get("PYTHONPATH")])])
+    arguments = ("trace", "made_nets.slow:make", "--arg", f"seconds={seconds}", "--input", "28")
+    text, code = on_terminal(*arguments, PYTHONPATH=paths)
+    assert code == 0
+    assert ("tracing made_nets.slow:make ..." in ESCAPES.sub("", text)) is (seconds > 2)
 
 
 @pytest.mark.framework

@@ -307,15 +307,30 @@ def wants_rich() -> bool:
 
 
 @contextmanager
-def working(what: str) -> Iterator[None]:
-    """Say on stderr that something takes its time, if that is a terminal."""
+def working(what: str, after: float = 0.0) -> Iterator[None]:
+    """Say on stderr that something takes its time, if that is a terminal.
+
+    Args:
+        what: what is done.
+        after: it is said after so many seconds.
+    """
     import sys
 
     if not sys.stderr.isatty():
         yield
         return
+    from threading import Timer
+
     from rich.console import Console
     from rich.text import Text
 
-    with Console(stderr=True).status(Text(f"{what} ...")):
+    status = Console(file=sys.stderr).status(Text(f"{what} ..."))
+    timer = Timer(after, status.start)
+    timer.daemon = True
+    timer.start()
+    try:
         yield
+    finally:
+        timer.cancel()
+        timer.join()
+        status.stop()

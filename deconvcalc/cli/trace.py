@@ -19,14 +19,15 @@ from deconvcalc.cli.arguments import (
     wants_rich,
     working,
 )
+from deconvcalc.cli.quiet import quiet_tensorflow
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from deconvcalc.tracing.trace import Trace
 
-CHANNELS = 3
-"""How many channels an input has where nobody says."""
+PATIENCE = 2.0
+"""After so many seconds, a terminal shows that the trace goes on."""
 
 SUFFIXES = (".toml", ".onnx", ".keras")
 
@@ -124,11 +125,19 @@ def command(
     """
     size = _by_name(inputs, "--input")
     given = {"channels": _by_name(channels, "--channels"), "assume": dict(assume)}
-    with _stdout_to_stderr(), exit_2(), _faults():
-        what = _model(model, arguments)
-        is_quick = isinstance(what, str) and not what.lower().endswith((".onnx", ".keras"))
-        with nullcontext() if is_quick else working(f"tracing {model[:40]}"):
-            found = _traced(what, size, **given)
+    quiet = nullcontext() if debugs() else quiet_tensorflow()
+    with (
+        _stdout_to_stderr(),
+        exit_2(),
+        _faults(),
+        quiet,
+        working(f"tracing {model[:40]}", PATIENCE),
+    ):
+        from deconvcalc.tracing.loading import here_first
+        from deconvcalc.tracing.trace import trace
+
+        with here_first():
+            found = trace(_model(model, arguments), size, **given)
     with exit_2(), _writable():
         _show(found, model, limit, form)
     if not found.ok:
@@ -174,33 +183,9 @@ def _model(text: str, arguments: tuple[tuple[str, str], ...]) -> Any:
             hint="Give a .toml, .onnx or .keras file, package.module:attribute, or the text of "
             "nn.Sequential(...).",
         )
-    from deconvcalc.tracing.loading import here_first, literal, load
+    from deconvcalc.tracing.loading import literal, load
 
-    values = {name: literal(value) for name, value in arguments}
-    with here_first():
-        return load(text, values)
-
-
-def _traced(model: Any, size: Any, channels: Any, assume: dict[str, str]) -> Trace:
-    """The traced model; where nobody says how many channels an input has, with the default."""
-    from deconvcalc.errors import QueryError
-    from deconvcalc.tracing.loading import here_first
-    from deconvcalc.tracing.trace import trace
-
-    with here_first():
-        try:
-            found = trace(model, size, channels=channels, assume=assume)
-        except QueryError as error:
-            if channels is not None or error.rule != "channels":
-                raise
-            return trace(model, size, channels=CHANNELS, assume=assume)
-        open_ones = [
-            node.name for node in found.model.inputs if node.channels is None and node.shape.extents
-        ]
-        if channels is None and open_ones:
-            said = dict.fromkeys(open_ones, CHANNELS) if len(found.model.inputs) > 1 else CHANNELS
-            return trace(model, size, channels=said, assume=assume)
-    return found
+    return load(text, {name: literal(value) for name, value in arguments})
 
 
 @contextmanager

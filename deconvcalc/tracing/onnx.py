@@ -75,7 +75,7 @@ def inputs_of(source: Any, size: Any = None, channels: Any = None) -> tuple[Inpu
 
     Raises:
         OnnxError: the file cannot be read.
-        QueryError: a size is missing, or there are too many.
+        QueryError: a size is missing, or there are too many; the channels are not known.
     """
     return _inputs(read(source), size, channels)
 
@@ -89,8 +89,16 @@ def _inputs(file: File, size: Any, channels: Any) -> tuple[InputSpec, ...]:
         count = channels.get(one.name) if isinstance(channels, dict) else channels
         names = layout.names(place, symbols)
         sizes = _sizes(one, own, [layout.dims[axis] for axis in layout.spatial])
-        declared = layout.channels
-        found.append(InputSpec(one.name, count if declared is None else declared, sizes, names))
+        deep = count if layout.channels is None else layout.channels
+        if layout.channel is None:
+            deep = None
+        elif deep is None:
+            raise QueryError(
+                f"the channels of input {one.name!r} are not known",
+                rule="channels",
+                hint="Give channels=3, or --channels 3.",
+            )
+        found.append(InputSpec(one.name, deep, sizes, names))
     return tuple(found)
 
 

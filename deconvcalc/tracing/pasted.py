@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 __all__ = ["asked", "inputs_of", "learned", "put", "same_names", "traced", "wanted"]
 
+LEAVES_CHANNELS_OPEN = True
+"""An input without channels is one of which nobody says how many it has."""
+
 IMAGE = 2
 """How many axes an input has where nothing says so."""
 

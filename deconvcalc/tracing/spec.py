@@ -49,6 +49,9 @@ if TYPE_CHECKING:
 
 __all__ = ["MOST_BYTES", "MOST_NODES", "inputs_of", "schema", "traced"]
 
+LEAVES_CHANNELS_OPEN = True
+"""An input without channels is one of which nobody says how many it has."""
+
 MOST_BYTES = 1_000_000
 """A file may be as large."""
 
@@ -201,18 +204,43 @@ class _Spec:
         return tuple(found)
 
     def _wanted(self, name: str, *, first: bool) -> tuple[int | None, int | None]:
-        """The channels and axes that the first layer behind an input wants, if it says."""
-        for number, item in enumerate(self.data["layers"]):
+        """The channels and axes that the layers behind an input want, if they say."""
+        chain: list[Pasted] = []
+        last: str | None = name if first else None
+        for item in _once(self.data["layers"]):
             text = item if isinstance(item, str) else item.get("layer")
             source = None if isinstance(item, str) else item.get("from")
-            if source is None and number == 0 and first:
-                source = name
-            if source == name and isinstance(text, str):
-                try:
-                    return wanted(parse_model(text, trusting=True))
-                except NotationError:  # it is told with its line when the model is built
-                    return None, None
-        return None, None
+            if source == name and not chain:
+                last = name
+            elif source not in (None, last) or last is None:
+                if chain:
+                    break
+                last = None
+                continue
+            if not isinstance(text, str):
+                break
+            try:
+                chain += parse_model(text, trusting=True)
+            except NotationError:  # it is told with its line when the model is built
+                return None, None
+            if any(_has_channels(one.layer) for one in chain):
+                break
+            last = (None if isinstance(item, str) else item.get("name")) or ""
+        return wanted(chain)
+
+
+def _once(items: list[Any]) -> Iterator[Any]:
+    """The items of a list of layers, those that are repeated once."""
+    for item in items:
+        if isinstance(item, dict) and "repeat" in item:
+            yield from _once(item["layers"])
+        else:
+            yield item
+
+
+def _has_channels(layer: Any) -> bool:
+    """Whether a layer says how many channels it takes or gives."""
+    return any(getattr(layer, key, None) for key in ("in_channels", "out_channels", "in_features"))
 
 
 class _Builder:

@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Row", "Totals", "Trace", "trace"]
 
+CHANNELS = 3
+"""How many channels an input has where neither the model nor anybody says."""
+
 MOST_REPEATED = 512
 """So many sizes are run to see whether a model runs there by repeating a size of 1."""
 
@@ -363,7 +366,8 @@ def trace(
         input_size: the spatial sizes of the input, an int for all axes or a tuple; for several
             inputs a dict by their names. It need not be one that works.
         channels: the channels of the input, where the model does not say; for several inputs a
-            dict by their names.
+            dict by their names. Where nobody says, there are 3; in a list of layers or a `Model`
+            they stay open.
         assume: what unknown operations do, by their names: "same" leaves sizes alone.
 
     Returns:
@@ -388,8 +392,28 @@ def trace(
         made = chain(model, axes=_axes(_needed(input_size)), channels=channels)
         return Trace(Traced("layers", [Path(made)]), made.point(input_size))
     tracer = _tracer(model)
-    inputs = tracer.inputs_of(model, input_size, channels)
+    inputs = _inputs(tracer, model, input_size, channels)
     return Trace(tracer.traced(model, inputs, assume=assumed), _point(inputs))
+
+
+def _inputs(tracer: Any, model: Any, size: Any, channels: Any) -> tuple[InputSpec, ...]:
+    """The inputs of a model; with `CHANNELS` where neither it nor anybody says how many."""
+    try:
+        found = tracer.inputs_of(model, size, channels)
+    except QueryError as error:
+        if channels is not None or error.rule != "channels":
+            raise
+        found = tracer.inputs_of(model, size, CHANNELS)
+    if channels is not None or not getattr(tracer, "LEAVES_CHANNELS_OPEN", False):
+        return tuple(found)
+    return tuple(
+        [
+            InputSpec(one.name, CHANNELS if one.size else None, one.size, one.axes)
+            if one.channels is None
+            else one
+            for one in found
+        ]
+    )
 
 
 def chain(layers: Sequence[Any], *, axes: int = 2, channels: int | None = None) -> Model:

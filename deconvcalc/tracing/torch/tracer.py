@@ -13,7 +13,13 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from deconvcalc.errors import SizeError, TraceError, UnknownOperationError
+from deconvcalc.errors import (
+    DeconvcalcError,
+    QueryError,
+    SizeError,
+    TraceError,
+    UnknownOperationError,
+)
 from deconvcalc.model.conditions import Condition
 from deconvcalc.model.graph import Model
 from deconvcalc.model.operations import Given
@@ -40,6 +46,9 @@ TORCH = str(Path(torch.__file__).parent)
 HERE = str(Path(__file__).parents[2])
 MOST_ELEMENTS = 2**20
 """A result of so many elements at most is asked for on a CPU, to hear why it cannot be."""
+
+LARGEST = 2**59
+"""So many elements a result has at most: torch counts their bytes in 64 bits."""
 
 REFUSALS = (RuntimeError, ValueError, IndexError, TypeError, AssertionError)
 """What torch's functions raise about shapes that they do not take."""
@@ -89,7 +98,7 @@ class Tracer:
         self.used: set[str] = set()
         self.scopes: list[Scope] = [Scope("", "", leaf=False)]
         self.asked: Any = None
-        self.error: TraceError | None = None
+        self.error: DeconvcalcError | None = None
         self.refused: BaseException | None = None
         self.owners: dict[str, Node] = {}
         self.inputs = [self._input(spec) for spec in specs]
@@ -209,17 +218,18 @@ class Tracer:
         path = self.scopes[-1].path
         where = self.where()
         at_ = "".join([f" in {path}" if path else "", f", {where}" if where else ""])
-        if operation is None:
-            self.error = TraceError(f"{message}{at_}", hint=hint)
-        else:
-            self.error = UnknownOperationError(f"{message}{at_}", operation=operation, hint=hint)
-        return self.error
+        made = TraceError(f"{message}{at_}", hint=hint)
+        if operation is not None:
+            made = UnknownOperationError(f"{message}{at_}", operation=operation, hint=hint)
+        self.error = made
+        return made
 
     def unexplained(self, message: str) -> TraceError:
         """The error of a way on which torch does what no rule says: its inputs are not known."""
         told = self.refuse(message, "please report it with the model")
-        self.error = UnexplainedError(told.message, hint=told.hint)
-        return self.error
+        made = UnexplainedError(told.message, hint=told.hint)
+        self.error = made
+        return made
 
     # Nodes.
 
@@ -261,6 +271,8 @@ class Tracer:
         if dims is None:
             dims = lead + flat(node.shape)
         expected = self._numbers(node, dims)
+        if prod(expected) > LARGEST:
+            raise self._too_large(node, expected)
         faults = self.run.faults[before[0] :]
         try:
             result = go()
@@ -279,6 +291,16 @@ class Tracer:
             else:
                 result = result.detach()
         return mark(result, Known(node, dims, True))
+
+    def _too_large(self, node: Node, sizes: tuple[int, ...]) -> QueryError:
+        at_ = f" ({node.where})" if node.where else ""
+        self.error = QueryError(
+            f"the input is too large for this model: {node.name} would give "
+            f"{' x '.join(map(str, sizes))} elements{at_}, and torch counts up to 2**63 bytes",
+            rule="input_size",
+            hint="Take smaller sizes.",
+        )
+        return self.error
 
     def _repaired(
         self,
