@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import tracemalloc
 from itertools import product
 from math import prod
 from typing import TYPE_CHECKING, Any
@@ -646,3 +647,35 @@ def test_sizes_beyond_what_anything_counts_are_refused() -> None:
     model.output(model.add(dc.Conv(3), model.input()))
     with pytest.raises(SizeError, match="beyond"):
         model.run(10**30)
+
+
+def held_by(depth: int) -> float:
+    """Bytes a layer that a model of a depth holds: made, traced, and its inputs decided."""
+    tracemalloc.start()
+    try:
+        model = dc.Model()
+        skip = x = model.input(channels=8, axes=1)
+        layer = dc.Conv(3, padding=1, in_channels=8, out_channels=8)
+        for place in range(depth // 4):
+            x = model.add(layer, x)
+            x = model.add(dc.Identity("ReLU"), x)
+            x = model.add(layer, x)
+            x = skip = model.add(dc.Add(), x, skip)
+            if place in (1, 3):
+                x = skip = model.add(dc.MaxPool(2), x)
+        model.output(x)
+        found = dc.trace(model, 64)
+        assert (64,) in found.admissible
+        assert found.ok
+        held, _ = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    return held / depth
+
+
+def test_memory_grows_with_depth_and_no_faster() -> None:
+    """A layer takes as much among 10,000 as among 1,000: less than 1 KB."""
+    held_by(100)  # what is loaded once does not count
+    small, large = held_by(1_000), held_by(10_000)
+    assert large < 1.5 * small
+    assert large < 2_000

@@ -24,6 +24,12 @@ if TYPE_CHECKING:
 
 __all__ = ["Along", "Extent", "Fixed", "Joint", "extent", "variable"]
 
+MOST_TERMS = 16
+"""Equal terms are looked for in sums of so many."""
+
+MOST_TIMES = 10**12
+"""Terms are not put together to one that is taken more often."""
+
 MOST_SHOWN = 200
 """A size that is made of more parts is not written out."""
 
@@ -257,6 +263,8 @@ class Joint(Extent):
             return f"({self.work} at n = {self.parts[0]})"
         if self.sign in ("min", "max"):
             return f"{self.sign}({', '.join(map(str, self.parts))})"
+        if self.sign == "+":
+            return _sum_text(self)
         sign = "·" if self.sign == "*" else f" {self.sign} "
         return sign.join([_bracketed(part) for part in self.parts])
 
@@ -294,6 +302,25 @@ def _quotient(one: int, other: int) -> int:
     return one // other
 
 
+def _sum_text(one: Joint) -> str:
+    """A sum as text, without brackets around its terms, and with differences as such."""
+    text = ""
+    todo: list[Extent] = [one]
+    while todo:
+        part = todo.pop()
+        if isinstance(part, Joint) and part.sign == "+":
+            todo += part.parts[::-1]
+            continue
+        negative = isinstance(part, Joint) and part.sign == "*" and part.parts[1] == _MINUS
+        shown = _bracketed(part.parts[0]) if isinstance(part, Joint) and negative else str(part)
+        if shown == "0":
+            continue
+        if isinstance(part, Joint) and not negative and part.sign == "//":
+            shown = f"({shown})"
+        text += (" - " if negative else " + ") + shown if text else ("-" * negative) + shown
+    return text.replace("+ -", "- ") or "0"
+
+
 _WORK: dict[str, Callable[[Any, Any], Any]] = {
     "+": lambda one, other: one + other,
     "*": lambda one, other: one * other,
@@ -321,6 +348,11 @@ def _on_maps(sign: str, one: Any, other: Any) -> Any:
 
 
 def _of_two(sign: str, one: Extent, other: Extent) -> Extent:
+    simpler = _cancelled(one, other) if sign == "+" else None
+    return _joined(sign, one, other) if simpler is None else simpler
+
+
+def _joined(sign: str, one: Extent, other: Extent) -> Extent:
     if isinstance(one, Fixed) and isinstance(other, Fixed):
         return Fixed(_WORK[sign](one.value, other.value))
     names = {part.variable for part in (one, other) if isinstance(part, Along)}
@@ -330,6 +362,95 @@ def _of_two(sign: str, one: Extent, other: Extent) -> Extent:
         if made is not None:
             return Along(names.pop(), made)
     return Joint(sign, (one, other), _WORK[sign])
+
+
+# Sums whose terms cancel.
+
+
+def _cancelled(one: Extent, other: Extent) -> Extent | None:
+    """A sum in which equal terms are put together; None where it has none, or many terms.
+
+    What cancels out still refuses what it refused.
+    """
+    if isinstance(one, Fixed) or isinstance(other, Fixed):
+        return None
+    terms = _terms(one, other)
+    if terms is None:
+        return None
+    counts: dict[Extent, int] = {}
+    for count, term in terms:
+        counts[term] = counts.get(term, 0) + count
+    more = counts.pop(_ONE, 0)
+    if len(counts) == sum([term != _ONE for _, term in terms]):
+        return None
+    if any(abs(count) > MOST_TIMES for count in counts.values()):
+        return None
+    gone = [term for term, count in counts.items() if not count and not _never_refuses(term)]
+    if not all(isinstance(term, Along) for term in gone):
+        return None
+    return _summed({term: count for term, count in counts.items() if count}, more, gone)
+
+
+def _summed(counts: dict[Extent, int], more: int, gone: list[Extent]) -> Extent:
+    """A sum of terms and a number, which refuses what other terms refuse, too."""
+    sums: dict[str | None, Extent] = {}
+    for term, count in counts.items():
+        part = term if count == 1 else _joined("*", term, Fixed(count))
+        name = term.variable if isinstance(term, Along) else None
+        sums[name] = _joined("+", sums[name], part) if name in sums else part
+    for term in gone:
+        if isinstance(term, Along):
+            rest = sums.get(term.variable)
+            own = rest.map if isinstance(rest, Along) else exact(0)
+            sums[term.variable] = Along(term.variable, own.within(term.map))
+    parts = [*sums.values(), *([Fixed(more)] if more else [])]
+    total = parts[0] if parts else Fixed(0)
+    for part in parts[1:]:
+        total = _joined("+", total, part)
+    return total
+
+
+def _terms(*sums: Extent) -> list[tuple[int, Extent]] | None:
+    """The terms of sums, each with how often it is taken; None where they are many."""
+    found: list[tuple[int, Extent]] = []
+    todo: list[tuple[int, Extent]] = [(1, one) for one in sums[::-1]]
+    while todo:
+        if len(found) + len(todo) > MOST_TERMS:
+            return None
+        count, one = todo.pop()
+        if isinstance(one, Fixed):
+            found.append((count * one.value, _ONE))
+        elif isinstance(one, Along):
+            taken = one.map.terms()
+            if taken is None:
+                found.append((count, one))
+                continue
+            parts, more = taken
+            todo += [(count * times, Along(one.variable, part)) for times, part in parts[::-1]]
+            if more:
+                found.append((count * more, _ONE))
+        elif isinstance(one, Joint) and one.sign == "+":
+            todo += [(count, part) for part in one.parts[::-1]]
+        elif isinstance(one, Joint) and one.sign == "*" and isinstance(one.parts[1], Fixed):
+            todo.append((count * one.parts[1].value, one.parts[0]))
+        else:
+            found.append((count, one))
+    return found
+
+
+def _never_refuses(one: Extent) -> bool:
+    """Whether a size is known to be there for all inputs."""
+    todo: list[Extent] = [one]
+    while todo:
+        part = todo.pop()
+        if isinstance(part, Joint):
+            if part.sign == "map" or (part.sign == "//" and not isinstance(part.parts[1], Fixed)):
+                return False
+            todo += part.parts
+    return all(part.map.never_refuses() for part in one.apart())
+
+
+_ONE, _MINUS = Fixed(1), Fixed(-1)
 
 
 def _after(one: Extent, size_map: SizeMap | ExactMap) -> Extent:

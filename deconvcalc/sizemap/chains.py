@@ -69,6 +69,18 @@ class Chain(ExactMap):
         slope, offset, divisor, *_ = self._last
         return None if slope else offset // divisor
 
+    def terms(self) -> tuple[list[tuple[int, ExactMap]], int] | None:
+        """What its last floor multiplies, where it only multiplies and adds."""
+        slope, offset, divisor, low, high, modulus = self._last
+        if divisor > 1 or slope < 1 or (slope, offset) == (1, 0):
+            return None
+        inner = Chain(*_settled(self._before, (1, 0, 1, low, high, modulus)), self.horizon)
+        return [(slope, inner)], offset
+
+    def never_refuses(self) -> bool:
+        """Whether it accepts every n."""
+        return self.horizon is None and self.shape.whole and self.shape.low <= 1
+
     @property
     def is_floor(self) -> bool:
         """Whether it is one floor."""

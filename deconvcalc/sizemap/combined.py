@@ -30,7 +30,48 @@ Found: TypeAlias = "tuple[np.ndarray, np.ndarray]"
 class Made(ExactMap):
     """A map made of others. It says how; the parts of parts are gone through here, in a loop."""
 
-    __slots__ = ("parts",)
+    __slots__ = ("_hash", "parts")
+    _hash: int
+
+    def _label(self) -> tuple[object, ...]:
+        """What it is made by, but for its parts."""
+        return (id(self),)
+
+    def __eq__(self, other: object) -> bool:
+        """Whether it is made in the same way of the same parts."""
+        if self is other:
+            return True
+        if not isinstance(other, Made) or hash(self) != hash(other):
+            return False
+        seen: set[tuple[int, int]] = set()
+        todo: list[tuple[ExactMap, ExactMap]] = [(self, other)]
+        while todo:
+            one, its = todo.pop()
+            if one is its or (id(one), id(its)) in seen:
+                continue
+            seen.add((id(one), id(its)))
+            if not (isinstance(one, Made) and isinstance(its, Made)):
+                if one != its:
+                    return False
+            elif one._label() != its._label():
+                return False
+            else:
+                todo += zip(one.parts, its.parts, strict=True)
+        return True
+
+    def __hash__(self) -> int:
+        if not hasattr(self, "_hash"):
+            for one in in_order(self, lambda one: hasattr(one, "_hash")):
+                if isinstance(one, Made):
+                    one._hash = hash((one._label(), *map(hash, one.parts)))
+        return self._hash
+
+    def never_refuses(self) -> bool:
+        """Whether all of its parts accept every n."""
+        return all(
+            isinstance(one, (Scaled, Combined)) if isinstance(one, Made) else one.never_refuses()
+            for one in in_order(self)
+        )
 
     def _join(self, found: list[Found]) -> Found:
         """The values, from those of the parts."""
@@ -81,6 +122,13 @@ class Scaled(Made):
         self.parts = (inner,)
         self._made_of(inner)
         self.rises = inner.rises and slope >= 0
+
+    def _label(self) -> tuple[object, ...]:
+        return (Scaled, self.factor, self.offset, self.divisor)
+
+    def terms(self) -> tuple[list[tuple[int, ExactMap]], int] | None:
+        """Its one map, so many times, where nothing is rounded."""
+        return ([(self.factor, self.inner)], self.offset) if self.divisor == 1 else None
 
     def _join(self, found: list[Found]) -> Found:
         ((values, taken),) = found
@@ -133,6 +181,13 @@ class Combined(Made):
         self.parts = (one, other)
         self._made_of(one, other)
 
+    def _label(self) -> tuple[object, ...]:
+        return (Combined, self.sign)
+
+    def terms(self) -> tuple[list[tuple[int, ExactMap]], int] | None:
+        """The two, where it is their sum."""
+        return ([(1, self.one), (1, self.other)], 0) if self.sign == "+" else None
+
     def _join(self, found: list[Found]) -> Found:
         import numpy as np
 
@@ -181,6 +236,9 @@ class Where(Made):
         self.parts = (inner, slack)
         self._made_of(inner, slack)
         self.rises = inner.rises
+
+    def _label(self) -> tuple[object, ...]:
+        return (Where,)
 
     def _join(self, found: list[Found]) -> Found:
         (values, here), (slacks, there) = found

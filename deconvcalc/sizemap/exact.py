@@ -132,6 +132,17 @@ class ExactMap:
         """How many floors it has, `most` at most; so many too where it is no chain of floors."""
         return most
 
+    def terms(self) -> tuple[list[tuple[int, ExactMap]], int] | None:
+        """The maps that it is a sum of, with how often each is taken, and a number; None for none.
+
+        It refuses what one of them refuses.
+        """
+        return None
+
+    def never_refuses(self) -> bool:
+        """Whether it is known to accept every n."""
+        return False
+
     @property
     def constant(self) -> int | None:
         """The value that it has wherever it accepts; None where it has several, or nobody knows."""
@@ -254,6 +265,12 @@ class ExactMap:
         if isinstance(own, Chain) and isinstance(other, Chain) and own.is_floor and other.is_floor:
             return chain([own.floors[0].where(other.floors[0])], own.horizon)
         return Where(own, other)
+
+    def within(self, other: ExactMap) -> ExactMap:
+        """This map where another is accepted, too."""
+        from deconvcalc.sizemap.combined import Where
+
+        return Where(self, other * 0)
 
     def __add__(self, other: Any) -> ExactMap:
         number = integer(other)

@@ -179,6 +179,8 @@ def sliced(guards: Guards, dim: Dim, value: int, cut: slice) -> Dim:
         cut: the slice, of ints, sizes or None.
     """
     step = 1 if cut.step is None else int(cut.step)
+    if cut.stop is None and step == 1 and (cut.start is None or _is_zero(cut.start)):
+        return dim
     whole = size_of(guards, dim, value)
     if not isinstance(dim, int) and type(whole) is int:
         whole = dim.constant
@@ -190,6 +192,10 @@ def sliced(guards: Guards, dim: Dim, value: int, cut: slice) -> Dim:
     count = taken if step == 1 else -(-taken // step)
     made = symbolic(count)
     return dim if made == dim else made
+
+
+def _is_zero(value: Any) -> bool:
+    return type(value) is not Size and int(value) == 0
 
 
 def _end(whole: Any, end: Any) -> Any:
