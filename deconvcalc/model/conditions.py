@@ -32,6 +32,7 @@ _HOLDS: dict[str, Callable[[int, int], bool]] = {
     "matches": lambda one, other: one == other or 1 in (one, other),
     "divides": lambda one, other: one > 0 and other % one == 0,
     "taken": lambda _one, _other: True,
+    "refused": lambda _one, _other: False,
 }
 
 
@@ -41,8 +42,8 @@ class Condition(Value):
     Args:
         left: a size.
         relation: "==", "!=", ">=", "<"; "matches", which is equal or 1, as in broadcasting;
-            "divides", which is that left divides right; or "taken", which is that the layers on the
-            way accept `left`.
+            "divides", which is that left divides right; "taken", which is that the layers on the
+            way accept `left`; or "refused", which is that one of them does not.
         right: a size.
         rule: why it is asked for, in words.
         axis: the index of the spatial axis that it is about, "channels", or None.
@@ -90,7 +91,7 @@ class Condition(Value):
         try:
             left, right = self.left.at(point), self.right.at(point)
         except SizeError:
-            return False
+            return self.relation == "refused"
         return _HOLDS[self.relation](left, right)
 
     @property
@@ -154,8 +155,11 @@ class Condition(Value):
     def sends(self, point: Point) -> bool:
         """Whether, as a guard, it sends an input on its way: it holds, or a size is refused.
 
-        Where a size is refused, the model fails before anybody compares it.
+        Where a size is refused, the model fails before anybody compares it. But where the code
+        catches that failure, whether a size is refused is the question itself.
         """
+        if self.relation in _OF_LAYERS:
+            return self.holds(point)
         try:
             self.left.at(point), self.right.at(point)
         except SizeError:
@@ -165,13 +169,13 @@ class Condition(Value):
     def sent(self) -> Sizes | None:
         """Where it sends an input on its way, as `sizes` tells where it holds."""
         held = self.sizes()
-        if held is None or not self.variables:
+        if held is None or not self.variables or self.relation in _OF_LAYERS:
             return held
         return held | ~_both(*[_plain(side) for side in (self.left, self.right)])
 
     def __str__(self) -> str:
-        if self.relation == "taken":
-            return f"{self.left} is accepted"
+        if self.relation in _OF_LAYERS:
+            return f"{self.left} is {_OF_LAYERS[self.relation]}"
         if self.relation == "matches":
             return f"{self.left} = {self.right}, or one of them is 1"
         if self.relation == "divides":
@@ -201,7 +205,9 @@ def _values(size_map: Any, values: list[int]) -> Sizes:
     return found
 
 
-_OPPOSITE = {"==": "!=", "!=": "==", ">=": "<", "<": ">="}
+_OPPOSITE = {"==": "!=", "!=": "==", ">=": "<", "<": ">=", "taken": "refused", "refused": "taken"}
+
+_OF_LAYERS = {"taken": "accepted", "refused": "refused"}
 
 _SHOWN = {"==": "=", "!=": "≠", ">=": "≥"}
 
@@ -215,8 +221,8 @@ def _plain(side: Extent) -> Any:
 
 def _decided(relation: str, one: Any, other: Any) -> Sizes | None:
     """Where a relation of two maps, or of a map and a number, holds."""
-    if relation == "taken":
-        return accepted(one)
+    if relation in _OF_LAYERS:
+        return accepted(one) if relation == "taken" else ~accepted(one)
     if relation == "divides":
         if not isinstance(one, int):
             return None

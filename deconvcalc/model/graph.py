@@ -183,6 +183,13 @@ class Model:
         self._names[name] = node
         return node
 
+    def withdraw(self, node: Node) -> None:
+        """Take back the node that was added last, which nothing works on."""
+        if self.nodes[-1] is not node:
+            raise LayerError(f"{node.name} is not the last node", rule="node")
+        self.nodes.pop()
+        del self._names[node.name]
+
     # Asking.
 
     def __getitem__(self, name: str) -> Node:

@@ -208,11 +208,18 @@ def _trace(
             if tracer.error is None:
                 failed = _told(error, raised_at(error))
                 words = str(error)
-                sure = error is not tracer.refused
     if tracer.error is not None:
         if not isinstance(tracer.error, UnexplainedError):
             raise tracer.error
         failed, sure = f"{tracer.error.message} ({tracer.error.hint})", False
+    elif tracer.refused is not None:
+        sure = False
+        if failed is None or words != str(tracer.refused):
+            _warn(
+                found,
+                f"the code catches what torch says without a rule of ours ({tracer.refused}): "
+                "inputs that go the same way are not known",
+            )
     if failed is None:
         outputs = [one for one in tensors_in((result,)) if tracer.known(one).traced]
         nodes = [tracer.source(one) for one in outputs]

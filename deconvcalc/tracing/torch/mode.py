@@ -41,7 +41,7 @@ class Mode(TorchFunctionMode):  # type: ignore[misc]  # torch is not read by the
         try:
             return handler(self.tracer, func, args, kwargs)
         except REFUSALS as error:
-            if self._varies(args, kwargs):
+            if error is not self.tracer.explained and self._varies(args, kwargs):
                 self.tracer.refused = error
             raise
 

@@ -20,13 +20,16 @@ from deconvcalc.errors import (
     TraceError,
     UnknownOperationError,
 )
+from deconvcalc.layers import Layer
 from deconvcalc.model.conditions import Condition
+from deconvcalc.model.extents import Along
 from deconvcalc.model.graph import Model
 from deconvcalc.model.operations import Given
 from deconvcalc.model.run import Fault, Run
 from deconvcalc.tracing.torch.arguments import Dim, Sizes, at_traced, size_of
+from deconvcalc.tracing.torch.catching import catches
 from deconvcalc.tracing.torch.guards import Guards
-from deconvcalc.tracing.torch.known import Known, at, flat, forget, laid_out, mark
+from deconvcalc.tracing.torch.known import Known, at, flat, forget, laid_out, mark, tensors_in
 from deconvcalc.tracing.torch.shapes import positive
 from deconvcalc.tracing.torch.sizes import Size
 from deconvcalc.tracing.where import is_standard
@@ -34,7 +37,6 @@ from deconvcalc.tracing.where import is_standard
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
-    from deconvcalc.layers import Layer
     from deconvcalc.model.extents import Extent
     from deconvcalc.model.graph import Node
     from deconvcalc.model.operations import Operation
@@ -49,6 +51,8 @@ MOST_ELEMENTS = 2**20
 
 LARGEST = 2**59
 """So many elements a result has at most: torch counts their bytes in 64 bits."""
+
+CAUGHT = "the code catches the failure"
 
 REFUSALS = (RuntimeError, ValueError, IndexError, TypeError, AssertionError)
 """What torch's functions raise about shapes that they do not take."""
@@ -81,6 +85,7 @@ class Tracer:
         scopes: the modules that are being called, the innermost last.
         asked: sizes asked of a transposed convolution that is being called.
         refused: what torch said last of a call whose sizes vary, where no rule explains it.
+        explained: what torch said last that the code catches, where a guard tells it.
         error: what ended the trace, where the code that is traced may have caught it.
     """
 
@@ -100,6 +105,7 @@ class Tracer:
         self.asked: Any = None
         self.error: DeconvcalcError | None = None
         self.refused: BaseException | None = None
+        self.explained: BaseException | None = None
         self.owners: dict[str, Node] = {}
         self.inputs = [self._input(spec) for spec in specs]
         self._counts = dict.fromkeys([node.name for node in self.model.nodes], 1)
@@ -274,13 +280,20 @@ class Tracer:
         if prod(expected) > LARGEST:
             raise self._too_large(node, expected)
         faults = self.run.faults[before[0] :]
+        is_asked = self._is_caught(REFUSALS)
         try:
             result = go()
         except REFUSALS as error:
+            if self._is_caught((type(error),)):
+                raise self._as_way(node, before, faults, go, error) from None
             faults = faults or self.run.repeated[before[1] :]
             result = self._repaired(faults, error, go, again, expected, tensors)
         else:
+            if faults and is_asked:  # meta tensors do not keep every rule
+                raise self._as_way(node, before, faults, go, None) from None
             result = self._agreed(node, faults, result, expected)
+            if is_asked:
+                self._note_that(node)
         if isinstance(result, (tuple, list)):
             for one in result:
                 mark(one, Known(node, dims, True))
@@ -291,6 +304,54 @@ class Tracer:
             else:
                 result = result.detach()
         return mark(result, Known(node, dims, True))
+
+    # Failures that the code catches are ways, as comparisons are.
+
+    def _is_caught(self, kinds: tuple[type, ...]) -> bool:
+        """Whether the user's code has a handler around this call for errors of some kinds."""
+        return catches(sys._getframe(2), kinds, _is_users, _ENTRY)
+
+    def _note_that(self, node: Node) -> None:
+        """Note what a node asks as guards: other inputs go the handler's way."""
+        for one in (*node.conditions, *_accepting(node)):
+            for guard in _held(one, self.point):
+                self.guards.note(guard.left, guard.relation, guard.right, CAUGHT)
+
+    def _as_way(
+        self,
+        node: Node,
+        before: tuple[int, int],
+        faults: Sequence[Fault],
+        go: Callable[[], Any],
+        error: BaseException | None,
+    ) -> BaseException:
+        """The error that the code is going to catch: what fails is a guard, and no node is left.
+
+        Where no rule explains it, or torch says it otherwise on a CPU, nothing is known of the
+        inputs that go this way.
+        """
+        on_cpu = go.refusal() if isinstance(go, Call) else None
+        failing = [
+            one for one in (*node.conditions, *_accepting(node)) if not one.holds(self.point)
+        ]
+        known = bool(faults) and bool(failing) and on_cpu is not None
+        if error is None:
+            error = on_cpu or RuntimeError(faults[0].message)
+        if on_cpu is not None and type(on_cpu) is type(error):
+            error = on_cpu
+        elif on_cpu is not None:
+            known = False
+        if known:
+            for guard in _failed(failing[0]):
+                self.guards.note(guard.left, guard.relation, guard.right, CAUGHT)
+            self.explained = error
+        else:
+            self.refused = error
+        self.model.withdraw(node)
+        del self.run.shapes[node.index :]
+        del self.run.faults[before[0] :], self.run.repeated[before[1] :]
+        self.owners = {path: one for path, one in self.owners.items() if one is not node}
+        return error
 
     def _too_large(self, node: Node, sizes: tuple[int, ...]) -> QueryError:
         at_ = f" ({node.where})" if node.where else ""
@@ -481,13 +542,66 @@ class Call:
                 return type(value)([real(one) for one in value])
             return value
 
+        error = self._on_cpu(real)
+        return None if error is None else _first_line(error)
+
+    def refusal(self) -> BaseException | None:
+        """What torch raises on a CPU; None where it does not, or where it would be too large."""
+
+        def real(value: Any) -> Any:
+            if isinstance(value, torch.Tensor):
+                return torch.zeros(1, dtype=value.dtype).expand(tuple(value.shape))
+            if type(value) in (tuple, list):
+                return type(value)([real(one) for one in value])
+            return value
+
+        sizes = [prod(one.shape) for one in tensors_in((*self.args, *self.kwargs.values()))]
+        return None if max(sizes, default=0) > MOST_ELEMENTS else self._on_cpu(real)
+
+    def _on_cpu(self, real: Callable[[Any], Any]) -> BaseException | None:
         args = real(self.tracer.real(self.args))
         kwargs = {name: real(one) for name, one in self.tracer.real(self.kwargs).items()}
         try:
             self.func(*args, **kwargs)
         except REFUSALS as error:
-            return _first_line(error)
+            return error
         return None
+
+
+def _is_users(frame: Any) -> bool:
+    """Whether a frame is of code that is traced, and not of torch or Python."""
+    file = frame.f_code.co_filename
+    return not file.startswith((TORCH, HERE, "<")) and not is_standard(file)
+
+
+def _accepting(node: Node) -> list[Condition]:
+    """That the layers on the way accept their sizes, along each axis."""
+    if not isinstance(node.operation, Layer):
+        return []
+    sizes = [one for one in node.shape.extents if one.variables]
+    sizes = [one for one in sizes if not (isinstance(one, Along) and one.map.never_refuses())]
+    return [Condition(one, "taken") for one in sizes]
+
+
+def _held(one: Condition, point: Mapping[str, int]) -> list[Condition]:
+    """A condition that holds, as guards."""
+    left, right = one.left, one.right
+    if one.relation == "matches":
+        holding = [Condition(a, "==", b) for a, b in ((left, right), (left, 1), (right, 1))]
+        return [next(each for each in holding if each.holds(point))]
+    if one.relation == "divides":
+        return [Condition(right % left, "==", 0)]
+    return [one]
+
+
+def _failed(one: Condition) -> list[Condition]:
+    """A condition that does not hold, as guards."""
+    left, right = one.left, one.right
+    if one.relation == "matches":
+        return [Condition(a, "!=", b) for a, b in ((left, right), (left, 1), (right, 1))]
+    if one.relation == "divides":
+        return [Condition(right % left, "!=", 0)]
+    return [one.negated()]
 
 
 def _first_line(error: BaseException) -> str:
