@@ -361,3 +361,57 @@ def test_an_error_of_the_code_has_the_line_that_raises() -> None:
     line = check.__code__.co_firstlineno + 2
     found = agrees(forward, (9, 7))
     assert found.path.failed == f"ValueError: odd: 9 (tests/test_tracing_torch_faults.py:{line})"
+
+
+def _found_by_chance() -> dict[str, Any]:
+    import torch
+
+    return {
+        "too many of the largest": lambda _, x: x.topk(11, dim=2)[0],
+        "too many of the largest, by name": lambda _, x: x.topk(11, dim=3).values,
+        "an index behind a merge": lambda _, x: torch.cat([x[..., ::2], x[..., :1]], 1)[
+            ..., torch.tensor([0, -2])
+        ],
+        "an index of a picked row": lambda _, x: x[:, :, [0, 1, 2]][:, :, [0, 3]],
+        "a letter of size 1": lambda _, x: torch.einsum(
+            "nchw,nchv->ncwv", x.mean(2, keepdim=True), x
+        ),
+        "a letter of two sizes": lambda _, x: torch.einsum(
+            "nchw,nchv->ncwv", torch.nn.functional.avg_pool2d(x, (3, 1), 1), x
+        ),
+        "whole of a product": lambda _, x: x.flatten(2)[:, None, :] * 2,
+    }
+
+
+CHANCE = (
+    "too many of the largest", "too many of the largest, by name", "an index behind a merge",
+    "an index of a picked row", "a letter of size 1", "a letter of two sizes",
+    "whole of a product",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("name", CHANCE)
+@pytest.mark.parametrize("size", [(9, 10), (3, 2)])
+def test_what_random_programs_found(name: str, size: tuple[int, int]) -> None:
+    found = agrees_but_for_repeats(_found_by_chance()[name], size)
+    assert not found.unknown
+    if name == "whole of a product":
+        assert "min" not in str(found.model.outputs[0].shape)
+
+
+def agrees_but_for_repeats(forward: Any, size: tuple[int, int]) -> Any:
+    """As `agrees`; inputs that run only by repeating a size of 1 are told apart."""
+    import torch
+
+    model = module(forward).eval()
+    found = dc.trace(model, size, channels=4)
+    for h in range(1, 14):
+        for w in range(1, 14):
+            try:
+                with torch.no_grad():
+                    runs = all(model(torch.zeros(1, 4, h, w)).shape)
+            except (RuntimeError, IndexError):
+                runs = False
+            repeats = h in found.broadcast.get("h", ()) or w in found.broadcast.get("w", ())
+            assert ((h, w) in found.admissible) == runs or (repeats and runs), (h, w)
+    return found

@@ -265,8 +265,9 @@ def einsum(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
         for letter, dim in zip(letters, tracer.known(tensor).dims, strict=True):
             held = sizes.setdefault(letter, dim)
             if not (held is dim or _same_int(held, dim)):
-                rule = f"the sizes of {letter!r} are equal"
-                conditions.append(Condition(held, "==", dim, rule))
+                rule = f"the sizes of {letter!r} are equal, or 1"
+                conditions.append(Condition(held, "matches", dim, rule))
+                sizes[letter] = dim if _same_int(held, 1) else _plainer(held, dim)
     if "->" not in equation:
         right = "".join(sorted(one for one in sizes if left.count(one) == 1))
     made = tuple([sizes[letter] for letter in right])

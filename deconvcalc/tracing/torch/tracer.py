@@ -384,9 +384,11 @@ class Tracer:
             self._tell(fault, self._words(fault, go, again, expected) or _first_line(error))
         dtype = tensors[0].dtype if tensors else torch.float32
         made = torch.empty(expected, device="meta", dtype=dtype)
-        if isinstance(go, Call) and go.func.__name__.endswith("_with_indices"):
-            return made, torch.empty(expected, device="meta", dtype=torch.int64)
-        return made
+        name = go.func.__name__ if isinstance(go, Call) else ""
+        places = torch.empty(expected, device="meta", dtype=torch.int64)
+        if name == "topk":
+            return torch.return_types.topk((made, places))
+        return (made, places) if name.endswith("_with_indices") else made
 
     def _agreed(
         self, node: Node, faults: Sequence[Fault], result: Any, expected: tuple[int, ...]

@@ -281,8 +281,7 @@ def reaches(tracer: Tracer, tensor: Any, place: int, indices: Sequence[Any]) -> 
     rule = "what is picked lies inside the input"
     for index in indices:
         least = -index if index < 0 else index + 1
-        if type(size) is Size or type(least) is Size:
-            asked.append(Condition(symbolic(size), ">=", symbolic(least), rule))
+        asked.append(Condition(symbolic(size), ">=", symbolic(least), rule))
     return [one for one in asked if not always(one)]
 
 
