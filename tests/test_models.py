@@ -679,3 +679,14 @@ def test_memory_grows_with_depth_and_no_faster() -> None:
     small, large = held_by(1_000), held_by(10_000)
     assert large < 1.5 * small
     assert large < 2_000
+
+
+def test_a_layer_behind_a_reshape_refuses_what_it_refuses() -> None:
+    """A window on a size that several axes make: no axis alone says where it fits."""
+    model = dc.Model()
+    x = model.add(dc.Flatten(), model.input(channels=1))
+    model.output(model.add(dc.Conv(7, stride=2), model.add(dc.MaxPool(2), x)))
+    for h, w in product(range(1, 9), repeat=2):
+        taken = (h * w) // 2 >= 7
+        assert ((h, w) in model.admissible()) is taken
+        assert model.run((h, w)).runs is taken

@@ -47,6 +47,7 @@ class Extent:
 
     __slots__ = ()
     variables: frozenset[str]
+    may_refuse: bool = False
 
     def at(self, point: Point) -> int:
         """The size where the input axes have these sizes.
@@ -190,15 +191,20 @@ class Joint(Extent):
         sign: how its parts are joined: + * // min max, or "map" for a map of its one part.
         parts: sizes.
         work: what computes it from the values of its parts.
+
+    Attributes:
+        may_refuse: whether it may refuse an input of which all that is `apart` is accepted.
     """
 
-    __slots__ = ("_hash", "parts", "sign", "variables", "weight", "work")
+    __slots__ = ("_hash", "may_refuse", "parts", "sign", "variables", "weight", "work")
 
     def __init__(self, sign: str, parts: tuple[Extent, ...], work: Callable[..., int]) -> None:
         self.sign, self.parts, self.work = sign, parts, work
         self.variables = frozenset().union(*[part.variables for part in parts])
         self.weight = 1 + sum([getattr(part, "weight", 1) for part in parts])
         self._hash = hash((sign, parts))
+        divides = sign == "//" and not isinstance(parts[1], Fixed)
+        self.may_refuse = sign == "map" or divides or any(part.may_refuse for part in parts)
 
     def at(self, point: Point) -> int:
         """The size where the input axes have these sizes."""
@@ -440,14 +446,7 @@ def _terms(*sums: Extent) -> list[tuple[int, Extent]] | None:
 
 def _never_refuses(one: Extent) -> bool:
     """Whether a size is known to be there for all inputs."""
-    todo: list[Extent] = [one]
-    while todo:
-        part = todo.pop()
-        if isinstance(part, Joint):
-            if part.sign == "map" or (part.sign == "//" and not isinstance(part.parts[1], Fixed)):
-                return False
-            todo += part.parts
-    return all(part.map.never_refuses() for part in one.apart())
+    return not one.may_refuse and all(part.map.never_refuses() for part in one.apart())
 
 
 _ONE, _MINUS = Fixed(1), Fixed(-1)

@@ -232,7 +232,7 @@ class Model:
                 held += [
                     Condition(part, "taken", 0, "every layer accepts its size", axis)
                     for axis, one in enumerate(node.shape.extents)
-                    for part in one.apart()
+                    for part in (*one.apart(), *([one] if one.may_refuse else []))
                 ]
             for condition in held:
                 if condition.question not in asked:
