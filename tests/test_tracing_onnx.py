@@ -708,9 +708,8 @@ def test_a_size_has_to_be_given_where_the_file_leaves_it_open() -> None:
         dc.trace(single("Relu", rank=2), (1, 2, 3))
 
 
-def test_channels_have_to_be_given_where_the_file_leaves_them_open() -> None:
+def test_channels_are_3_where_the_file_and_the_caller_leave_them_open() -> None:
     dims: dict[str, tuple[int | str, ...]] = {"x": ("b", "c", "h", "w")}
     model = graph([*single("Relu").graph.node], inputs=dims)
-    with pytest.raises(dc.QueryError, match="channels"):
-        dc.trace(model, 8)
+    assert dc.trace(model, 8).rows[0].channels == 3
     assert dc.trace(model, 8, channels=3).ok
