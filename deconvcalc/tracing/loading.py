@@ -34,10 +34,10 @@ _MOST_SHOWN = 200
 
 
 @contextmanager
-def here_first() -> Iterator[None]:
-    """The current directory is where modules are looked for first."""
+def here_first(folder: str | Path | None = None) -> Iterator[None]:
+    """A folder, by default the current one, is where modules are looked for first."""
     before = list(sys.path)
-    sys.path.insert(0, str(Path.cwd()))
+    sys.path.insert(0, str(folder or Path.cwd()))
     try:
         yield
     finally:

@@ -30,22 +30,27 @@ _TYPES: dict[str, tuple[Any, str]] = {
 }
 
 
-def check(value: Any, schema: Schema, refuse: Refuse) -> None:
+def check(value: Any, schema: Schema, refuse: Refuse, whole: str = "the model") -> None:
     """Hold a value to a schema.
 
     Args:
         value: what was read.
         schema: the schema, with its `$defs`.
         refuse: makes the error to raise, of a message, a place and a hint.
+        whole: what the whole of it is called.
     """
-    _Checker(schema.get("$defs", {}), refuse).check(value, schema, ())
+    _Checker(schema.get("$defs", {}), refuse, whole).check(value, schema, ())
 
 
 class _Checker:
     """Holds values to parts of one schema."""
 
-    def __init__(self, parts: dict[str, Schema], refuse: Refuse) -> None:
-        self.parts, self.refuse = parts, refuse
+    def __init__(self, parts: dict[str, Schema], refuse: Refuse, whole: str) -> None:
+        self.parts, self.refuse, self.whole = parts, refuse, whole
+
+    def called(self, place: Place) -> str:
+        """A place as it reads: layers[3].name."""
+        return "".join(_steps(place)) or self.whole
 
     def of(self, schema: Schema) -> Schema:
         """A schema, where it is named by a reference."""
@@ -87,7 +92,7 @@ class _Checker:
             return
         need = f"at least {low}" if high is None else f"from {low or 0:,} to {high:,}"
         shown = f"{number:,}" if abs(number) < 10**30 else "a very large number"
-        name = _called(place)
+        name = self.called(place)
         if what:
             raise self.refuse(f"{name} has {shown} {what}, and {need} are possible", place, None)
         raise self.refuse(f"{name} must be {need}, not {shown}", place, None)
@@ -98,13 +103,16 @@ class _Checker:
         """Hold a table to the keys that it may have, and that it needs."""
         known = schema["properties"]
         for key, one in value.items():
+            others = schema.get("additionalProperties", True)
             if key in known:
                 self.check(one, known[key], (*place, key))
-            elif schema.get("additionalProperties", True) is False:
+            elif others is False:
                 raise self.unknown(key, known, place, elsewhere, schema)
+            elif isinstance(others, dict):
+                self.check(one, others, (*place, key))
         for key in schema.get("required", ()):
             if key not in value:
-                raise self.refuse(f"{_called(place)} needs {key}", place, None)
+                raise self.refuse(f"{self.called(place)} needs {key}", place, None)
 
     def chosen(self, value: Any, schemas: list[Schema], place: Place) -> Schema:
         """The alternative that a value means: by its type; for a table by the keys that it has."""
@@ -124,7 +132,7 @@ class _Checker:
                 )
                 raise self.strange(key, list(keys), place)
         hint = f"It needs one of {', '.join(kinds)}."
-        raise self.refuse(f"{_called(place)} does not say what it does", place, hint)
+        raise self.refuse(f"{self.called(place)} does not say what it does", place, hint)
 
     def unknown(
         self,
@@ -138,7 +146,7 @@ class _Checker:
         if any(key in one["properties"] for one in elsewhere):
             with_it = schema["required"][0]
             return self.refuse(
-                f"{_called(place)}: {key} does not go with {with_it}",
+                f"{self.called(place)}: {key} does not go with {with_it}",
                 (*place, key),
                 f"With {with_it} go: {', '.join([one for one in known if one != with_it])}.",
             )
@@ -146,23 +154,18 @@ class _Checker:
 
     def strange(self, key: str, known: list[str], place: Place) -> Exception:
         """The error of a key that nothing has."""
-        where = f"{_called(place)}: " if place else ""
+        where = f"{self.called(place)}: " if place else ""
         shown = repr(key) if len(key) <= 60 else f"{key[:60]!r}..."
         return self.refuse(f"{where}unknown key {shown}", (*place, key), nearest(key, known))
 
     def wrong(self, place: Place, need: str, value: Any) -> Exception:
         """The error of a value of another type."""
-        return self.refuse(f"{_called(place)} must be {need}, not {_shown(value)}", place, None)
+        return self.refuse(f"{self.called(place)} must be {need}, not {_shown(value)}", place, None)
 
 
 def _is(value: Any, kind: str) -> bool:
     """Whether a value has a type; true is no number."""
     return isinstance(value, _TYPES[kind][0]) and (kind == "boolean" or not isinstance(value, bool))
-
-
-def _called(place: Place) -> str:
-    """A place as it reads: layers[3].name."""
-    return "".join(_steps(place)) or "the model"
 
 
 def _steps(place: Place) -> Iterator[str]:

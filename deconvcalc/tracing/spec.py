@@ -13,12 +13,8 @@ The keys stand in `spec.schema.json`, a JSON schema, which is what files are hel
 from __future__ import annotations
 
 import json
-import re
-import tomllib
-from contextlib import contextmanager
 from functools import partial
 from importlib.resources import files
-from pathlib import Path as FilePath
 from typing import TYPE_CHECKING, Any
 
 from deconvcalc.errors import DeconvcalcError, NotationError, SpecError
@@ -36,16 +32,17 @@ from deconvcalc.model.operations import (
     Unflatten,
 )
 from deconvcalc.notation import Pasted, layer_of, nearest, parse_model
-from deconvcalc.tracing.lines import Place, places
 from deconvcalc.tracing.pasted import asked, put, same_names, wanted
 from deconvcalc.tracing.path import InputSpec, Path, Traced
 from deconvcalc.tracing.schema import check
-from deconvcalc.tracing.where import short
+from deconvcalc.tracing.toml import Toml
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
+    from pathlib import Path as FilePath
 
     from deconvcalc.model.graph import Node
+    from deconvcalc.tracing.lines import Place
 
 __all__ = ["MOST_BYTES", "MOST_NODES", "inputs_of", "schema", "traced"]
 
@@ -57,9 +54,6 @@ MOST_BYTES = 1_000_000
 
 MOST_NODES = 100_000
 """A model may have so many inputs and layers, after all repetitions."""
-
-_DOTTED = re.compile(r"""(?<![\w-])(?:(?:"[^"\n]*+"|'[^'\n]*+'|[\w-]++)[ \t]*+\.[ \t]*+){16}""")
-"""A key of more parts than any here has; tomllib takes long for a very long one."""
 
 
 def schema() -> dict[str, Any]:
@@ -116,72 +110,12 @@ def inputs_of(path: str | FilePath, size: Any, channels: Any = None) -> tuple[In
     return _Spec(path).inputs(size, channels)
 
 
-class _Spec:
+class _Spec(Toml):
     """A file that was read and held to the schema."""
 
     def __init__(self, path: str | FilePath) -> None:
-        self.path = FilePath(path)
-        self.file = short(self.path)
-        self.text = self._text()
-        self._places: dict[Place, int] | None = None
-        self.data = self._data()
-
-    def _text(self) -> str:
-        try:
-            with self.path.open("rb") as file:
-                content = file.read(MOST_BYTES + 1)
-        except OSError as error:
-            raise self.fail(f"cannot be read: {error.strerror or error}", None) from None
-        if len(content) > MOST_BYTES:
-            raise self.fail(
-                f"it is larger than {MOST_BYTES:,} bytes", None, "Repeat layers by repeat = N."
-            )
-        try:
-            return content.decode().removeprefix("\ufeff").replace("\r\n", "\n")
-        except UnicodeDecodeError as error:
-            raise self.fail(f"it is no text: {error.reason} at byte {error.start}", None) from None
-
-    def _data(self) -> dict[str, Any]:
-        found = _DOTTED.search(self.text)
-        if found:
-            line = self.text.count("\n", 0, found.start()) + 1
-            raise SpecError("a key has too many parts", where=f"{self.file}:{line}")
-        try:
-            data = tomllib.loads(self.text)
-            check(data, schema(), self.fail)
-        except tomllib.TOMLDecodeError as error:
-            raise self.fail(f"this is no TOML: {error}", None, _HINT) from None
-        except RecursionError:
-            raise self.fail("it is nested too deeply", None) from None
-        except DeconvcalcError:
-            raise
-        except ValueError as error:  # a number of many digits
-            raise self.fail(f"this is no TOML: {error}", None) from None
-        return data
-
-    def where(self, place: Place) -> str:
-        """The file and the line of a place, or of what is around it."""
-        if self._places is None:
-            self._places = places(self.text)
-        while place and place not in self._places:
-            place = place[:-1]
-        return f"{self.file}:{self._places.get(place, 1)}"
-
-    def fail(self, message: str, place: Place | None, hint: str | None = None) -> SpecError:
-        """The error that says where something is wrong; None for the whole file."""
-        where = self.file if place is None else self.where(place)
-        rule = next((step for step in reversed(place or ()) if isinstance(step, str)), None)
-        return SpecError(message, where=where, rule=rule and rule[:_LONGEST_RULE], hint=hint)
-
-    @contextmanager
-    def told(self, place: Place) -> Iterator[None]:
-        """Errors of layers come with their line."""
-        try:
-            yield
-        except SpecError:
-            raise
-        except DeconvcalcError as error:
-            raise self.fail(error.message, place, error.hint) from None
+        super().__init__(path, most=MOST_BYTES, too_large="Repeat layers by repeat = N.")
+        check(self.data, schema(), self.fail)
 
     def inputs(self, size: Any, channels: Any) -> tuple[InputSpec, ...]:
         """The inputs, at sizes that are asked about."""
@@ -444,9 +378,6 @@ _OPERATIONS: dict[str, Callable[[dict[str, Any]], Operation]] = {
     "unflatten": lambda item: Unflatten(item["unflatten"][0], item["unflatten"][1:]),
 }
 """What each key makes of its table."""
-
-_LONGEST_RULE = 60
-_HINT = "A key stands before each value, and text stands in quotes."
 
 
 def _amount(items: list[Any]) -> int:

@@ -1,0 +1,261 @@
+"""What comes out: sizes at an input, sizes for all inputs, and channels."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from deconvcalc.assertions.because import admissible_near, derivation, faults, inputs_giving
+from deconvcalc.assertions.finding import Case, Finding, undecided
+from deconvcalc.assertions.inputs import box_of, box_text, known, left_of, points, sets_of
+from deconvcalc.assertions.subject import read_size, size_text
+from deconvcalc.errors import QueryError
+from deconvcalc.expressions import Expression, parse_target
+from deconvcalc.model.admissible import Region, region
+from deconvcalc.model.extents import Along
+from deconvcalc.notation import nearest
+from deconvcalc.sets import Sizes, agreement
+from deconvcalc.sizemap import SizeMap
+from deconvcalc.sizemap.exact import exact
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from deconvcalc.model.graph import Model, Node
+    from deconvcalc.tracing.path import Path
+    from deconvcalc.tracing.trace import Trace
+
+__all__ = ["by_nodes", "does_not_run", "output", "output_channels", "output_for_all"]
+
+
+def output(case: Case) -> Finding:
+    """The output, or nodes that are named, have a size at an input."""
+    wanted = read_size(case.value, "output")
+    found = case.subject.at(case.input)
+    named = by_nodes(found.model, wanted)
+    expected = size_text(wanted)
+    if not found.ok:
+        return does_not_run(found, expected)
+    wrong = []
+    for node, size in named:
+        got = found.run.size(node)
+        held = (size,) * len(got) if isinstance(size, int) else size
+        if got != held or (isinstance(size, int) and not got):
+            wrong.append((node, held, got))
+    if not wrong:
+        return Finding(True, expected, expected)
+    node, held, got = wrong[0]
+    texts = [
+        size_text(got if isinstance(wanted, (tuple, dict)) or len(set(got)) != 1 else got[0])
+        for _, _, got in wrong
+    ]
+    if isinstance(wanted, dict):
+        texts = [f"{one.name} {text}" for (one, _, _), text in zip(wrong, texts, strict=True)]
+    hint = None
+    if len(got) != len(held):
+        hint = f"{node.name} has {len(got)} spatial axes; give sizes without batch and channels."
+    return Finding(
+        False,
+        expected,
+        ", ".join(texts),
+        derivation(found, node),
+        inputs_giving(found, node, held),
+        hint,
+    )
+
+
+def does_not_run(found: Trace, expected: str) -> Finding:
+    """The finding where a model does not run at the input that was asked about."""
+    count = len(found.clashes) or 1
+    text = f"it does not run at {size_text(_point(found))}: {count} fault{'s' * (count > 1)}"
+    hint = "; ".join(found.remedies) or None
+    return Finding(False, expected, text, faults(found), admissible_near(found), hint)
+
+
+def _point(found: Trace) -> Any:
+    sizes = tuple(found.point.values())
+    return found.point if len(found.model.inputs) > 1 else sizes
+
+
+def by_nodes(model: Model, value: Any) -> list[tuple[Node, Any]]:
+    """What is said of the output, or of nodes by their names.
+
+    Raises:
+        QueryError: no such node; several outputs, and no name.
+    """
+    if isinstance(value, dict):
+        names = [node.name for node in model.nodes]
+        for name in value:
+            if name not in names:
+                raise QueryError(
+                    f"there is no node {name!r} in this model",
+                    rule="output",
+                    hint=nearest(name, names),
+                )
+        if not value:
+            raise QueryError("no node is named", rule="output")
+        return [(model[name], one) for name, one in value.items()]
+    outputs = [*dict.fromkeys(model.outputs)]
+    if len(outputs) != 1:
+        raise QueryError(
+            f"the model has {len(outputs)} outputs: name the one that is meant",
+            rule="output",
+            hint=f"They are: {', '.join([node.name for node in outputs][:20])}.",
+        )
+    return [(outputs[0], value)]
+
+
+def output_channels(case: Case) -> Finding:
+    """The output, or nodes that are named, have so many channels."""
+    found = case.subject.at(case.input) if case.input is not None else case.subject.anywhere()
+    wrong, lines = [], []
+    for node, count in by_nodes(found.model, case.value):
+        got = found.run.shapes[node.index].channels
+        if got is None:
+            raise undecided(
+                f"the channels of {node.name} are not known",
+                "Say how many the input has, channels = 3, and name the layer's own.",
+            )
+        if got != count:
+            wrong.append(f"{node.name} {got}" if isinstance(case.value, dict) else str(got))
+            lines += [
+                f"{one.name}: {one.operation!r}" for one in (*node.sources, node) if one.sources
+            ]
+    expected = size_text(case.value)
+    return Finding(not wrong, expected, ", ".join(wrong) or expected, lines)
+
+
+# For all inputs.
+
+
+def output_for_all(case: Case) -> Finding:
+    """The output is a function of n, at every input that meets some conditions."""
+    sets = sets_of(case.inputs)
+    found = case.subject.anywhere(sets[0] if isinstance(sets, list) else sets)
+    box = box_of(case.inputs, found.model.variables)
+    targets = by_nodes(found.model, case.value)
+    functions = [(node.index, _targets(found, node, one)) for node, one in targets]
+    expected = f"{_said(case.value)} for {box_text(box)}"
+    if not box:
+        raise QueryError(
+            "the model has no spatial axis, so nothing depends on n",
+            rule="inputs",
+            hint="Name sizes by input and output.",
+        )
+    wrong, decided = None, []
+    for path in found.traced.paths:
+        if path.failed is not None:
+            continue
+        taken = region(found.model.variables, [*path.guards, *_conditions(path)])
+        decided.append(taken)
+        wrong = wrong or _counterexample(path, taken, box, functions)
+    left = left_of(box, decided)
+    if wrong is None and left:
+        if any(one.conditions for one in decided):
+            wrong = _by_points(case, left, functions)
+        else:
+            wrong = _least(left[0])
+    if wrong is None:
+        return Finding(True, expected, expected)
+    return _wrong_at(case, wrong, expected)
+
+
+def _said(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join([f"{name} {_said(one)}" for name, one in value.items()])
+    return " x ".join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
+
+
+def _targets(found: Trace, node: Node, said: Any) -> list[tuple[str, Expression]]:
+    """For each axis of a node, the input axis that n is there, and the function."""
+    axes = len(node.shape.extents)
+    several = list(said) if isinstance(said, (list, tuple)) else [said] * axes
+    names = found.model.variables
+    if len(several) != axes or axes > len(names) or not axes:
+        raise QueryError(
+            f"{node.name} has {axes} axes, and the input has {len(names)}: {len(several)} "
+            "functions of n are given",
+            rule="output",
+            hint="Give one for each axis, in a list; or sizes, by input and output.",
+        )
+    return [
+        (name, one if isinstance(one, Expression) else parse_target(str(one)))
+        for name, one in zip(names, several, strict=False)
+    ]
+
+
+def _conditions(path: Path) -> list[Any]:
+    return [condition for _, condition in path.model.conditions()]
+
+
+def _counterexample(
+    path: Path,
+    taken: Region,
+    box: dict[str, Sizes],
+    functions: Sequence[tuple[int, list[tuple[str, Expression]]]],
+) -> dict[str, int] | None:
+    """An input of the box on this way whose output is another."""
+    inside = {name: held & taken.sets[name] for name, held in box.items()}
+    if not all(inside.values()) or taken.conditions:
+        return None
+    known(box, taken.sets.values())
+    for index, targets in functions:
+        node = path.model.nodes[index]
+        for (name, target), extent in zip(targets, node.shape.extents, strict=True):
+            wanted = exact(target.evaluate(exact(SizeMap.identity())))
+            if isinstance(extent, Along) and extent.variable == name:
+                alike = agreement(extent.map, wanted)
+            elif extent.constant is not None:
+                alike = agreement(exact(extent.constant), wanted)
+            else:
+                raise undecided(
+                    f"the size of {node.name} depends on {', '.join(sorted(extent.variables))}",
+                    "Name sizes by input and output.",
+                )
+            known(box, [alike])
+            bad = inside[name] - alike
+            if bad:
+                return {**_least(inside), name: bad.first(1)[0]}
+    return None
+
+
+def _by_points(
+    case: Case,
+    boxes: Sequence[dict[str, Sizes]],
+    functions: Sequence[tuple[int, list[tuple[str, Expression]]]],
+) -> dict[str, int] | None:
+    """The first input of some boxes whose output is another, one by one."""
+    for point in points(boxes):
+        found = case.subject.at(point)
+        for index, targets in functions:
+            got = found.run.size(found.model.nodes[index]) if found.ok else ()
+            if got != tuple([one.evaluate(point[name]) for name, one in targets]):
+                return point
+    return None
+
+
+def _least(box: dict[str, Sizes]) -> dict[str, int]:
+    return {name: held.first(1)[0] for name, held in box.items()}
+
+
+def _wrong_at(case: Case, point: dict[str, int], expected: str) -> Finding:
+    """The finding at an input that shows that a function is wrong."""
+    found = case.subject.at(point)
+    shown = size_text(_flat(point))
+    if not found.ok:
+        made = does_not_run(found, expected)
+        return Finding(False, expected, made.got, made.derivation, made.nearest, made.hint)
+    for node, said in by_nodes(found.model, case.value):
+        wanted = [one.evaluate(point[name]) for name, one in _targets(found, node, said)]
+        got = found.run.size(node)
+        if list(got) != wanted:
+            text = f"{size_text(_flat(dict(enumerate(got))))} at {shown}"
+            what = " x ".join(dict.fromkeys(map(str, node.shape.extents)))
+            lines = (f"{node.name} = {what}", *derivation(found, node))
+            head = f"{expected}; {size_text(_flat(dict(enumerate(wanted))))} at {shown}"
+            return Finding(False, head, text, lines, inputs_giving(found, node, tuple(wanted)))
+    raise undecided(f"the map and the run differ at {shown}")
+
+
+def _flat(point: dict[Any, int]) -> Any:
+    sizes = tuple(point.values())
+    return sizes[0] if len(set(sizes)) == 1 else sizes

@@ -1,0 +1,135 @@
+"""Running checks: which of them, how many at a time, and what came of all."""
+
+from __future__ import annotations
+
+import time
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any
+
+from deconvcalc.assertions.finding import Options, vacuous
+from deconvcalc.assertions.schema import REPORT_VERSION
+from deconvcalc.assertions.spec import Spec
+from deconvcalc.values import Value
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from deconvcalc.assertions.outcome import Outcome
+    from deconvcalc.assertions.spec import Check
+
+__all__ = ["Report", "run", "selected"]
+
+
+class Report(Value):
+    """What came of some checks.
+
+    Args:
+        outcomes: what came of each that was run, in their order.
+        not_run: how many were not run, because one before them did not pass.
+        seconds: how long all of it took.
+    """
+
+    __slots__ = _fields = ("outcomes", "not_run", "seconds")
+    outcomes: tuple[Outcome, ...]
+    not_run: int
+    seconds: float
+
+    def __init__(self, outcomes: Sequence[Outcome], not_run: int = 0, seconds: float = 0.0) -> None:
+        self._set(outcomes=tuple(outcomes), not_run=not_run, seconds=seconds)
+
+    def count(self, state: str) -> int:
+        """How many have a state."""
+        return sum([one.state == state for one in self.outcomes])
+
+    @property
+    def state(self) -> str:
+        """What all passed is "passed"; else "error" if one could not be decided, or "failed"."""
+        states = {one.state for one in self.outcomes}
+        return next((one for one in ("error", "failed") if one in states), "passed")
+
+    @property
+    def exit_code(self) -> int:
+        """That of the gravest outcome: 0, 1, 2 or 3."""
+        return max([one.exit_code for one in self.outcomes], default=2)
+
+    def __bool__(self) -> bool:
+        """Whether all checks passed."""
+        return self.exit_code == 0
+
+    def to_record(self) -> dict[str, Any]:
+        """The report as plain data, for JSON."""
+        return {
+            "schema": REPORT_VERSION,
+            "state": self.state,
+            "count": len(self.outcomes),
+            "passed": self.count("passed"),
+            "failed": self.count("failed"),
+            "errors": self.count("error"),
+            "not_run": self.not_run,
+            "seconds": self.seconds,
+            "checks": [one.to_record() for one in self.outcomes],
+        }
+
+
+def selected(checks: Sequence[Check], patterns: Sequence[str]) -> list[Check]:
+    """The checks whose name, kind or line one of some patterns fits.
+
+    Args:
+        checks: all of them.
+        patterns: text that a name contains, a pattern with `*` that fits the whole name, the name
+            of a kind, or a file and line. None selects all.
+
+    Raises:
+        CheckError: nothing is left.
+    """
+    found = [one for one in checks if not patterns or any(_fits(one, each) for each in patterns)]
+    if not found:
+        if not checks:
+            raise vacuous("there is no check to run: nothing would be shown")
+        raise vacuous(
+            f"none of {len(checks)} checks is selected by {', '.join(patterns)[:200]}",
+            "The names begin with: " + ", ".join([one.name for one in checks[:5]])[:300],
+        )
+    return found
+
+
+def _fits(check: Check, pattern: str) -> bool:
+    if pattern in (check.kind.name, check.where):
+        return True
+    if any(sign in pattern for sign in "*?["):
+        return fnmatchcase(check.name, pattern)
+    return pattern in check.name
+
+
+def run(
+    checks: Spec | Sequence[Check],
+    *,
+    select: Sequence[str] = (),
+    fail_fast: bool = False,
+    options: Options | None = None,
+    told: Callable[[Outcome], None] | None = None,
+) -> Report:
+    """Run checks.
+
+    Args:
+        checks: a file of checks that was read, or some of its checks.
+        select: patterns, as `selected` takes them; all checks by default.
+        fail_fast: whether to end with the first that does not pass.
+        options: how each is run.
+        told: called with each outcome as it comes, in order.
+
+    Raises:
+        CheckError: there is nothing to run.
+    """
+    begun = time.perf_counter()
+    listed = checks.checks if isinstance(checks, Spec) else checks
+    asked = selected(listed, select)
+    chosen = options or Options()
+    outcomes: list[Outcome] = []
+    for outcome in (check.run(chosen) for check in asked):
+        outcomes.append(outcome)
+        if told is not None:
+            told(outcome)
+        if fail_fast and not outcome:
+            break
+    return Report(outcomes, len(asked) - len(outcomes), time.perf_counter() - begun)
