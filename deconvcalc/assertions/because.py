@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from deconvcalc.assertions.subject import size_text
 from deconvcalc.errors import DeconvcalcError, UndecidedError
+from deconvcalc.layers import Identity
 from deconvcalc.model.extents import Along
 from deconvcalc.sets import LimitError, preimage
 
@@ -27,7 +28,7 @@ def derivation(found: Trace, node: Node) -> tuple[str, ...]:
     if found.path.failed is not None:
         return (found.path.failed,)
     path = _path(node)
-    layers = [one.operation for one in path if one.sources]
+    layers = [one.operation for one in path if one.sources and type(one.operation) is not Identity]
     sizes = found.run.size(path[0])
     if 0 < len(layers) <= MOST_DERIVED and sizes:
         from deconvcalc.derivation import derive

@@ -16,6 +16,8 @@ from deconvcalc.assertions.layout import aligned, checkerboard, field, min_field
 from deconvcalc.assertions.outcome import Outcome
 from deconvcalc.assertions.outputs import output, output_channels, output_for_all
 from deconvcalc.assertions.subject import Subject
+from deconvcalc.assertions.verifying import verify
+from deconvcalc.checkers.names import CHECKERS
 from deconvcalc.errors import CheckError, DeconvcalcError, QueryError, UndecidedError
 from deconvcalc.sets import LimitError
 from deconvcalc.tracing.loading import FRAMEWORKS, RAISED, raised
@@ -117,6 +119,13 @@ _ALL = (
         asks="input",
     ),
     Kind("stride", "how many input pixels a step of the output is", stride, _PIXELS, asks="input"),
+    Kind(
+        "verify",
+        "checkers that build real layers and run them, or the model itself",
+        verify,
+        {"type": "array", "items": {"enum": [*CHECKERS]}, "minItems": 1, "maxItems": 10},
+        asks="input",
+    ),
 )
 
 KINDS: dict[str, Kind] = {kind.name: kind for kind in _ALL}
@@ -153,12 +162,19 @@ def decide(
     >>> import deconvcalc as dc
     >>> decide("output", dc.ConvTranspose(6, stride=2), 60, input=28).state
     'passed'
-    >>> print(decide("admits", [dc.MaxPool(2), dc.Upsample(2)], "n >= 1", name="net").text())
-    FAILED net (admits)
-      expected  at least any n ≥ 1
-      got       h ≥ 2; w ≥ 2: 1 does not run
-      because   maxpool: the window fits into the padded input, which needs n >= 2
-      nearest   2
+    >>> print(decide("output", dc.PixelShuffle(2), 61, input=30, name="up").text())
+    FAILED up (output)
+      expected  61
+      got       60
+      because     m = n*r    with r = 2
+                    = 30*2
+                    = 60
+                  source       torch.nn.PixelShuffle
+                  in n         2*n,  for n >= 1
+                  no loss      every n that is taken
+                  same output  30
+      nearest   h: no input gives 61
+                w: no input gives 61
     """
     if kind not in KINDS:
         from deconvcalc.notation import nearest

@@ -111,11 +111,12 @@ class Outcome(Value):
     def title(self) -> str:
         """Where it stands, what it is called, and its kind, in a line."""
         at = f"{self.where}: " if self.where else ""
-        return f"{at}{self.name} ({self.kind})"
+        kind = "" if self.kind in self.name else f" ({self.kind})"
+        return f"{at}{self.name}{kind}"
 
     def text(self) -> str:
         """All of it in plain text: a line where it passed, else several."""
-        lines = [f"{self.state.upper()} {self.title}"]
+        lines = [_plain(f"{self.state.upper()} {self.title}")]
         if self.state != "passed":
             lines += _labelled("expected", self.expected.splitlines())
             lines += _labelled("error" if self.state == "error" else "got", self.got.splitlines())
@@ -141,8 +142,14 @@ class Outcome(Value):
         return cls(fields.pop("name"), fields.pop("kind"), fields.pop("state"), **fields)
 
 
+def _plain(line: str) -> str:
+    """A line without what would move a terminal's cursor."""
+    return "".join([one if one.isprintable() else " " for one in line])
+
+
 def _labelled(label: str, lines: tuple[str, ...] | list[str]) -> list[str]:
     """Lines, the first behind a label and the others below it."""
     return [
-        f"  {label if number == 0 else '':<9} {line}".rstrip() for number, line in enumerate(lines)
+        _plain(f"  {label if number == 0 else '':<9} {line}").rstrip()
+        for number, line in enumerate(lines)
     ]

@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from deconvcalc.assertions.finding import Options, vacuous
 from deconvcalc.assertions.schema import REPORT_VERSION
+from deconvcalc.assertions.sharing import shared
 from deconvcalc.assertions.spec import Spec
 from deconvcalc.values import Value
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Generator, Sequence
 
     from deconvcalc.assertions.outcome import Outcome
     from deconvcalc.assertions.spec import Check
@@ -25,7 +26,7 @@ class Report(Value):
 
     Args:
         outcomes: what came of each that was run, in their order.
-        not_run: how many were not run, because one before them did not pass.
+        not_run: how many were not run, because one before them did not pass, or it was interrupted.
         seconds: how long all of it took.
     """
 
@@ -49,8 +50,9 @@ class Report(Value):
 
     @property
     def exit_code(self) -> int:
-        """That of the gravest outcome: 0, 1, 2 or 3."""
-        return max([one.exit_code for one in self.outcomes], default=2)
+        """That of the gravest outcome: 0, 1, 2 or 3; at least 1 where some were not run."""
+        found = max([one.exit_code for one in self.outcomes], default=2)
+        return max(found, 1) if self.not_run else found
 
     def __bool__(self) -> bool:
         """Whether all checks passed."""
@@ -106,6 +108,7 @@ def run(
     *,
     select: Sequence[str] = (),
     fail_fast: bool = False,
+    jobs: int = 1,
     options: Options | None = None,
     told: Callable[[Outcome], None] | None = None,
 ) -> Report:
@@ -115,8 +118,12 @@ def run(
         checks: a file of checks that was read, or some of its checks.
         select: patterns, as `selected` takes them; all checks by default.
         fail_fast: whether to end with the first that does not pass.
+        jobs: how many processes share them.
         options: how each is run.
         told: called with each outcome as it comes, in order.
+
+    Returns:
+        What came of them; after Ctrl-C of those that were run until then.
 
     Raises:
         CheckError: there is nothing to run.
@@ -126,10 +133,19 @@ def run(
     asked = selected(listed, select)
     chosen = options or Options()
     outcomes: list[Outcome] = []
-    for outcome in (check.run(chosen) for check in asked):
-        outcomes.append(outcome)
-        if told is not None:
-            told(outcome)
-        if fail_fast and not outcome:
-            break
+    jobs = min(jobs, len(asked))
+    found: Generator[Outcome] = (
+        shared(asked, chosen, jobs) if jobs > 1 else (one.run(chosen) for one in asked)
+    )
+    try:
+        for outcome in found:
+            outcomes.append(outcome)
+            if told is not None:
+                told(outcome)
+            if fail_fast and not outcome:
+                break
+    except KeyboardInterrupt:
+        pass  # what is known is told, and how many were not run
+    finally:
+        found.close()
     return Report(outcomes, len(asked) - len(outcomes), time.perf_counter() - begun)

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from deconvcalc.assertions.kinds import KINDS
 from deconvcalc.assertions.outcome import FAULTS, STATES
-from deconvcalc.checkers.names import CHECKERS
 
 if TYPE_CHECKING:
     from deconvcalc.assertions.finding import Kind
@@ -58,13 +57,6 @@ SUBJECTS = {
 }
 """The keys that say what a check is about; each check has one of them."""
 
-_VERIFY = {
-    "type": "array",
-    "items": {"enum": [*CHECKERS]},
-    "minItems": 1,
-    "maxItems": 10,
-}
-
 
 def schema() -> dict[str, Any]:
     """The JSON schema of `deconvcalc.toml`.
@@ -79,7 +71,7 @@ def schema() -> dict[str, Any]:
         "deconvcalc.toml, or [tool.deconvcalc] in pyproject.toml.",
         "type": "object",
         "properties": {
-            "verify": _VERIFY
+            "verify": KINDS["verify"].schema
             | {"description": "Checkers that build and run every check that names an input."},
             "check": {
                 "type": "array",

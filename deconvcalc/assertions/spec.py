@@ -26,7 +26,7 @@ from deconvcalc.tracing.schema import check as hold
 from deconvcalc.tracing.toml import Toml
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from deconvcalc.assertions.outcome import Outcome
     from deconvcalc.tracing.lines import Place
@@ -49,6 +49,8 @@ class Check:
         kind: its kind, one of `KINDS`.
         where: the file and line that say so, as in "deconvcalc.toml:12".
         source: what it is about.
+        file: the file.
+        number: its place in the file.
         value: what must hold, as the file has it.
         input: the input as the file has it, or None.
         inputs: the conditions as the file has them, or None.
@@ -67,6 +69,7 @@ class Check:
     ) -> None:
         self.name, self.kind, self.where, self.source = name, kind, where, source
         self.value, self.input, self.inputs = value, input, inputs
+        self.file, self.number = Path(), 0
 
     def run(self, options: Options | None = None) -> Outcome:
         """Decide it. What is in the way becomes an outcome too, with the state "error"."""
@@ -176,6 +179,15 @@ class _Reader(Toml):
                 raise self.fail(
                     f"it makes more than {MOST_CHECKS:,} checks", ("check", number), "Split it."
                 )
+        is_asked = self.options.verify or "verify" in self.table
+        for place, check in enumerate(found):
+            check.file, check.number = self.path.absolute(), place
+        if is_asked and self.options.verify != () and not any(one.input for one in found):
+            raise self.fail(
+                "no check names an input, so there is nothing to verify",
+                ("verify",),
+                "Write input = 28 in a check.",
+            )
         return found
 
     def of_table(self, table: dict[str, Any], place: Place, number: int) -> list[Check]:
@@ -186,7 +198,7 @@ class _Reader(Toml):
             raise self.fail(f"the name {name!r} is taken, at {self.names[name]}", (*place, "name"))
         self.names[name] = self.where(place)
         made = [*self.asserted(table, place, name, source)]
-        if not made:
+        if not made and not ("verify" in table and self.options.verify == ()):
             keys = ", ".join(dict.fromkeys([kind.key for kind in KINDS.values()]))
             raise self.fail(
                 "this check says nothing that must hold", place, f"It needs one of {keys}."
@@ -236,15 +248,42 @@ class _Reader(Toml):
             for number, one in enumerate(table.get("sizes", ()))
         ]
 
+    def checkers(self, table: dict[str, Any]) -> list[str]:
+        """The checkers of a table: those that are asked for, its own, or those of the file."""
+        if self.options.verify is not None:
+            return list(self.options.verify)
+        return list(table.get("verify", self.table.get("verify", ())))
+
     def asserted(
         self, table: dict[str, Any], place: Place, name: str, source: Source
     ) -> Iterator[Check]:
         """A check for each thing that a table says, and each input that it says it of."""
         points = self.points(table, place)
+        self.check_needs(table, place, points)
 
         def made(kind: Kind, at: Place, value: Any, size: Any = None, inputs: Any = None) -> Check:
             return Check(name, kind, self.where(at), source, value, input=size, inputs=inputs)
 
+        for size, output, at in points:
+            if output is not None:
+                yield made(KINDS["output"], at, output, size)
+        if "inputs" in table:
+            at = (*place, "output")
+            yield made(KINDS["output_for_all"], at, table["output"], None, table["inputs"])
+        for kind in KINDS.values():
+            if kind.key not in table or kind.key in ("output", "verify"):
+                continue
+            at = (*place, kind.key)
+            everywhere = kind.asks == "input"
+            for size, _, _ in points if everywhere else (points[:1] or [(None, None, at)]):
+                yield made(kind, at, table[kind.key], size)
+        checkers = self.checkers(table)
+        for size, _, near in points if checkers else ():
+            at = (*place, "verify") if "verify" in table else near
+            yield made(KINDS["verify"], at, checkers, size)
+
+    def check_needs(self, table: dict[str, Any], place: Place, points: Sequence[Any]) -> None:
+        """Refuse what needs an input, or conditions, and has none."""
         if "output" in table and not points and "inputs" not in table:
             raise self.fail(
                 "output needs an input",
@@ -257,21 +296,11 @@ class _Reader(Toml):
                 (*place, "inputs"),
                 'Write output = "n", or admits = "..." for inputs that must run.',
             )
-        for size, output, at in points:
-            if output is not None:
-                yield made(KINDS["output"], at, output, size)
-        if "inputs" in table:
-            at = (*place, "output")
-            yield made(KINDS["output_for_all"], at, table["output"], None, table["inputs"])
         for kind in KINDS.values():
-            if kind.key not in table or kind.key == "output":
-                continue
-            at = (*place, kind.key)
-            if kind.asks == "input" and not points:
-                raise self.fail(f"{kind.key} needs an input", at, "Write input = 28.")
-            asked = points if kind.asks == "input" else (points[:1] or [(None, None, at)])
-            for size, _, _ in asked:
-                yield made(kind, at, table[kind.key], size)
+            if kind.key in table and kind.key != "output" and kind.asks == "input" and not points:
+                raise self.fail(
+                    f"{kind.key} needs an input", (*place, kind.key), "Write input = 28."
+                )
 
 
 _HOW = "Write [[check]] tables, or let deconvcalc check --init MODEL write a first file."

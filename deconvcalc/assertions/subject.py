@@ -5,8 +5,10 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any
 
-from deconvcalc.errors import QueryError, SizeError
+from deconvcalc.checkers.live import runs_in
+from deconvcalc.errors import DeconvcalcError, QueryError, SizeError
 from deconvcalc.model.operations import Given
+from deconvcalc.tracing.loading import raised
 from deconvcalc.tracing.path import Path, Traced
 from deconvcalc.tracing.trace import Trace, trace
 from deconvcalc.values import LARGEST, integer
@@ -36,7 +38,7 @@ class Subject:
         assume: what unknown operations do, by their names.
 
     >>> import deconvcalc as dc
-    >>> Subject(dc.ConvTranspose(6, stride=2)).at(28).run.size("convtranspose")
+    >>> Subject(dc.ConvTranspose(6, stride=2)).at(28).rows[-1].size
     (60, 60)
     """
 
@@ -111,7 +113,14 @@ class Subject:
         return made
 
     def _traced(self, size: Any) -> Trace:
-        return trace(self.model, size, channels=self.channels, assume=self.assume)
+        if not runs_in(self.model):
+            return trace(self.model, size, channels=self.channels, assume=self.assume)
+        try:
+            return trace(self.model, size, channels=self.channels, assume=self.assume)
+        except (DeconvcalcError, ImportError):
+            raise
+        except (Exception, SystemExit) as error:  # it is the user's own code: whatever it raises
+            raise raised(error, "the model") from error
 
     def _point(self, one: Trace, size: Any) -> dict[str, int]:
         """The sizes of all axes, by name; inputs may be named instead of their axes."""

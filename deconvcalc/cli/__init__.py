@@ -20,6 +20,7 @@ VERBS = {
     "solve": "All layers that turn one size into another, best first.",
     "trace": "For which inputs a whole model works, and where it breaks.",
     "verify": "Real layers confirm a size and the values.",
+    "check": "The checks of a project: what must hold of its layers and models.",
     "checkers": "Which frameworks are here, their versions, and why one is not.",
 }
 """The verbs and what they do; a verb's module is imported when it is used."""

@@ -123,13 +123,13 @@ def command(
     Exit code: 0 if the model runs on this input, 1 if it does not or its own code fails, 2 if
     something cannot be read, 3 if a framework is missing or broken.
     """
-    size = _by_name(inputs, "--input")
-    given = {"channels": _by_name(channels, "--channels"), "assume": dict(assume)}
+    size = by_name(inputs, "--input")
+    given = {"channels": by_name(channels, "--channels"), "assume": dict(assume)}
     quiet = nullcontext() if debugs() else quiet_tensorflow()
     with (
-        _stdout_to_stderr(),
+        stdout_to_stderr(),
         exit_2(),
-        _faults(),
+        faults(),
         quiet,
         working(f"tracing {model[:40]}", PATIENCE),
     ):
@@ -137,14 +137,14 @@ def command(
         from deconvcalc.tracing.trace import trace
 
         with here_first():
-            found = trace(_model(model, arguments), size, **given)
-    with exit_2(), _writable():
+            found = trace(model_of(model, arguments), size, **given)
+    with exit_2(), writable():
         _show(found, model, limit, form)
     if not found.ok:
         sys.exit(1)
 
 
-def _by_name(given: tuple[tuple[str | None, Any], ...], option: str) -> Any:
+def by_name(given: tuple[tuple[str | None, Any], ...], option: str) -> Any:
     """One value for all inputs, or a dict of them by name; None without any."""
     names = [name for name, _ in given]
     if not given or names == [None]:
@@ -157,7 +157,7 @@ def _by_name(given: tuple[tuple[str | None, Any], ...], option: str) -> Any:
     return dict(given)
 
 
-def _model(text: str, arguments: tuple[tuple[str, str], ...]) -> Any:
+def model_of(text: str, arguments: tuple[tuple[str, str], ...]) -> Any:
     """What the argument means: a path or a text as it is, or a model of a module."""
     from deconvcalc.errors import QueryError
 
@@ -189,7 +189,7 @@ def _model(text: str, arguments: tuple[tuple[str, str], ...]) -> Any:
 
 
 @contextmanager
-def _faults() -> Iterator[None]:
+def faults() -> Iterator[None]:
     """End with a message where a framework is missing (3) or the model's own code fails (1)."""
     from deconvcalc.errors import DeconvcalcError
     from deconvcalc.tracing.loading import FRAMEWORKS, RAISED
@@ -234,7 +234,7 @@ def _end(message: str, code: int) -> None:
 
 
 @contextmanager
-def _stdout_to_stderr() -> Iterator[None]:
+def stdout_to_stderr() -> Iterator[None]:
     """What a model prints goes to stderr: stdout is for the answer."""
     sys.stdout.flush()
     is_real = sys.stdout is sys.__stdout__ and _number(sys.stdout) == 1
@@ -251,7 +251,7 @@ def _stdout_to_stderr() -> Iterator[None]:
 
 
 @contextmanager
-def _writable() -> Iterator[None]:
+def writable() -> Iterator[None]:
     """Refuse numbers that Python does not write: thousands of layers, each of which halves."""
     try:
         yield
