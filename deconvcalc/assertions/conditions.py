@@ -210,7 +210,8 @@ def condition_of(sizes: Sizes) -> str:
             shortest = made
     if shortest is None:
         raise QueryError(f"there is no condition for {sizes}", rule="condition")
-    return shortest
+    whole = shortest.startswith("(") and shortest.endswith(")") and shortest.count("(") == 1
+    return shortest[1:-1] if whole else shortest
 
 
 def _with_exceptions(sizes: Sizes) -> str | None:

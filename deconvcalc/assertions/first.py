@@ -12,8 +12,23 @@ from deconvcalc.assertions.finding import Case
 from deconvcalc.assertions.kinds import KINDS
 from deconvcalc.assertions.source import SUFFIXES
 from deconvcalc.errors import CheckError, DeconvcalcError, QueryError, UndecidedError
-from deconvcalc.layers import Layer
+from deconvcalc.layers import (
+    AvgPool,
+    Conv,
+    ConvTranspose,
+    Crop,
+    Identity,
+    Layer,
+    LpPool,
+    MaxPool,
+    MaxUnpool,
+    Pad,
+    PixelShuffle,
+    PixelUnshuffle,
+    Upsample,
+)
 from deconvcalc.model.fields import Field
+from deconvcalc.model.operations import Add, Concat
 from deconvcalc.sets import LimitError
 
 if TYPE_CHECKING:
@@ -61,25 +76,41 @@ def first_file(
     Raises:
         CheckError: the model runs on no input near this one.
     """
-    points = _points(subject, found)
-    first = points[0]
-    lines = [_HEAD.format(file=path.name), "[[check]]"]
-    if model.lower().endswith(SUFFIXES) or "(" not in model:
-        lines += [f"name = {_text(Path(model).stem if '.' in model else model)}"]
-        lines += [f"model = {_text(_named(model, path))}"]
-    else:
-        lines += ['name = "model"', f"code = {_text(model)}"]
+    first, *others = _points(subject, found)
+    name, subject_lines = _subject(model, path)
     for key, value in (("arguments", arguments), ("channels", channels), ("assume", assume)):
         if value:
-            lines.append(f"{key} = {_value(value)}")
-    lines += ["sizes = ["]
-    for one in points:
-        told = {node.name: list(one.run.size(node)) for node in _told(one)}
-        lines.append(f"  {{input = {_value(_input(one))}, output = {_value(told)}}},")
-    lines += ["]"]
+            subject_lines.append(f"{key} = {_value(value)}")
+    lines = [_HEAD.format(file=path.name), "[[check]]", f"name = {_text(name)}", *subject_lines]
+    lines += [f"input = {_value(_input(first))}", f"output = {_value(_sizes(first))}"]
     for key, value in _candidates(subject, first):
         lines.append(f"{key} = {_value(value)}")
+    if others:
+        lines += [
+            "",
+            "[[check]]",
+            f"name = {_text(f'{name}, nearby')}",
+            *subject_lines,
+            "sizes = [",
+        ]
+        for one in others:
+            lines.append(f"  {{input = {_value(_input(one))}, output = {_value(_sizes(one))}}},")
+        lines.append("]")
     return "\n".join(lines) + "\n"
+
+
+def _subject(model: str, path: Path) -> tuple[str, list[str]]:
+    """What the model is called, and the lines that say what it is."""
+    if "(" in model and not model.lower().endswith(SUFFIXES):
+        return "model", [f"code = {_text(model)}"]
+    stem, sign, attribute = model.rpartition(":")
+    name = attribute if sign and stem else Path(model).stem
+    return name, [f"model = {_text(_named(model, path))}"]
+
+
+def _sizes(one: Trace) -> dict[str, list[int]]:
+    """The sizes of the nodes that are told of."""
+    return {node.name: list(one.run.size(node)) for node in _told(one)}
 
 
 def _named(model: str, path: Path) -> str:
@@ -133,15 +164,29 @@ def _told(one: Trace) -> list[Node]:
     """
     outputs = {node.index for node in one.model.outputs}
     edge = {node.index for node in _edge(one)}
+    # Where the fields are not known, sizes tell: of what changes a size just before it is lost.
+    lost = {
+        source.index
+        for node in one.model.nodes
+        if not isinstance(node.operation, _SHOWING)
+        for source in node.sources
+    }
     untracked = [
         node.index
         for node in one.model.nodes
         if isinstance(node.operation, Layer)
-        and hasattr(node.operation, "stride")
         and not _is_tracked(one, node)
+        and (node.index in lost or one.run.size(node) != one.run.size(node.sources[0]))
     ]
     chosen = [*dict.fromkeys([*sorted(edge), *untracked])][:MOST_NODES]
     return [one.model.nodes[place] for place in sorted({*chosen, *outputs})]
+
+
+_SHOWING = (
+    *(Conv, ConvTranspose, MaxPool, AvgPool, LpPool, MaxUnpool, Identity, Pad, Crop),
+    *(PixelShuffle, PixelUnshuffle, Upsample, Add, Concat),
+)
+"""What has another size, or fails, where its source has another."""
 
 
 def _edge(one: Trace) -> list[Node]:

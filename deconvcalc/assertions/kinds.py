@@ -166,10 +166,10 @@ def decide(
     FAILED up (output)
       expected  61
       got       60
-      because     m = n*r    with r = 2
+      because     m = n*factor    with factor = 2
                     = 30*2
                     = 60
-                  source       torch.nn.PixelShuffle
+                  source       torch.nn.PixelShuffle, section Shape
                   in n         2*n,  for n >= 1
                   no loss      every n that is taken
                   same output  30

@@ -96,6 +96,7 @@ class Subject:
     def _found(self, size: Any) -> Trace:
         for one in self._traces:
             point = self._point(one, size)
+            size = _of_inputs(one, point)
             there = one if point == one.point else None
             if there is None and not _is_settled(one):
                 there = _moved(one, point)
@@ -165,6 +166,15 @@ def _by_inputs(inputs: list[Node], sizes: Mapping[str, Any]) -> dict[str, int]:
                     rule="axes",
                 )
     return found
+
+
+def _of_inputs(one: Trace, point: Mapping[str, int]) -> Any:
+    """A point as `trace` is asked for it: a size per axis, or by the names of several inputs."""
+    inputs = one.model.inputs
+    sizes = {
+        node.name: tuple([extent.at(point) for extent in node.shape.extents]) for node in inputs
+    }
+    return sizes if len(inputs) > 1 else next(iter(sizes.values()), None)
 
 
 def _is_settled(one: Trace) -> bool:
