@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from deconvcalc.checkers.live import runs_in
 from deconvcalc.errors import DeconvcalcError, QueryError, SizeError
+from deconvcalc.layers import Layer
 from deconvcalc.model.operations import Given
 from deconvcalc.tracing.loading import raised
 from deconvcalc.tracing.path import Path, Traced
@@ -46,7 +47,7 @@ class Subject:
         self, model: Any, *, channels: Any = None, assume: Mapping[str, str] | None = None
     ) -> None:
         self.model = model
-        self.channels = channels
+        self.channels = _channels_of(model) if channels is None else channels
         self.assume = dict(assume or {})
         self._traces: list[Trace] = [model] if isinstance(model, Trace) else []
         self._at: dict[Any, Trace] = {}
@@ -136,6 +137,17 @@ class Subject:
         if size and set(size) <= names and not set(size) <= set(one.model.variables):
             return one.model.point(_by_inputs(one.model.inputs, size))
         return one.model.point(size)
+
+
+def _channels_of(model: Any) -> int | None:
+    """The channels that the first of some layers wants, if it says."""
+    for layer in model if isinstance(model, (list, tuple)) else (model,):
+        if not isinstance(layer, Layer):
+            return None
+        wanted: int | None = getattr(layer, "in_channels", None)
+        if wanted is not None or getattr(layer, "out_channels", None) is not None:
+            return wanted
+    return None
 
 
 def _by_inputs(inputs: list[Node], sizes: Mapping[str, Any]) -> dict[str, int]:
