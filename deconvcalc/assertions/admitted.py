@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from deconvcalc.assertions.because import faults
 from deconvcalc.assertions.finding import Case, Finding, undecided
-from deconvcalc.assertions.inputs import box_of, box_text, known, left_of, points, sets_of
+from deconvcalc.assertions.inputs import box_of, box_text, known, least, left_of, points, sets_of
 from deconvcalc.assertions.subject import size_text
 from deconvcalc.model.admissible import Region
 
@@ -55,7 +55,7 @@ def admissible(case: Case) -> Finding:
                     f'State what it runs on at least: admits = "... and n <= {sizes.horizon}".',
                 )
         for rest in left_of(one.sets, [Region(box)]):
-            point = {name: sizes.first(1)[0] for name, sizes in rest.items()}
+            point = least(rest)
             text = f"{held}: {size_text(_flat(point))} runs, and is not stated"
             return Finding(False, expected, text, (), (), "State it, or refuse it in the model.")
     return Finding(True, expected, str(held))
@@ -92,7 +92,7 @@ def _refused(box: dict[str, Sizes], held: Admissible) -> dict[str, int] | None:
         if not outside:
             return next((point for point in points(left) if not _runs(held, point)), None)
         left = outside
-    return {name: sizes.first(1)[0] for name, sizes in left[0].items()}
+    return least(left[0])
 
 
 def _runs(held: Admissible, point: dict[str, int]) -> bool:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from deconvcalc.assertions.conditions import condition_of
 from deconvcalc.assertions.finding import Case
 from deconvcalc.assertions.kinds import KINDS
+from deconvcalc.assertions.layout import layer_of
 from deconvcalc.assertions.source import SUFFIXES
 from deconvcalc.errors import CheckError, DeconvcalcError, QueryError, UndecidedError
 from deconvcalc.layers import (
@@ -76,14 +77,15 @@ def first_file(
     Raises:
         CheckError: the model runs on no input near this one.
     """
-    first, *others = _points(subject, found)
+    points = _points(subject, found)
+    first, *others = points
     name, subject_lines = _subject(model, path)
     for key, value in (("arguments", arguments), ("channels", channels), ("assume", assume)):
         if value:
             subject_lines.append(f"{key} = {_value(value)}")
     lines = [_HEAD.format(file=path.name), "[[check]]", f"name = {_text(name)}", *subject_lines]
     lines += [f"input = {_value(_input(first))}", f"output = {_value(_sizes(first))}"]
-    for key, value in _candidates(subject, first):
+    for key, value in _candidates(subject, points):
         lines.append(f"{key} = {_value(value)}")
     if others:
         lines += [
@@ -198,13 +200,42 @@ def _edge(one: Trace) -> list[Node]:
     return [one.model.nodes[place] for place in sorted(ends) if one.model.nodes[place].sources]
 
 
+def _silent(traces: Sequence[Trace]) -> list[Node]:
+    """The layers whose strides show neither in a stride of the model nor in a size."""
+    found = []
+    for node in traces[0].model.nodes:
+        layer = layer_of(node)
+        if hasattr(layer, "stride") and not _is_tracked(traces[0], node):
+            faster = layer.replace(stride=_faster(layer.stride))  # type: ignore[union-attr]  # it has one
+            pairs = [
+                (one.run.size(one.model.nodes[node.sources[0].index]), one.run.size(node.name))
+                for one in traces
+            ]
+            if all(_size(faster, before) == after for before, after in pairs):
+                found.append(node)
+    return found
+
+
+def _faster(stride: Any) -> Any:
+    return tuple([one + 1 for one in stride]) if isinstance(stride, tuple) else stride + 1
+
+
+def _size(layer: Layer, before: tuple[int, ...]) -> Any:
+    """What a layer makes of a size; None where it refuses it."""
+    try:
+        return layer.output_size(before)
+    except DeconvcalcError:
+        return None
+
+
 def _is_tracked(one: Trace, node: Node) -> bool:
     seen = one.fields[node.index]
     return bool(seen) and all(isinstance(each, Field) for each in seen)
 
 
-def _candidates(subject: Subject, one: Trace) -> Iterator[tuple[str, Any]]:
-    """What holds of the model at an input, key by key."""
+def _candidates(subject: Subject, traces: Sequence[Trace]) -> Iterator[tuple[str, Any]]:
+    """What holds of the model at the first of some inputs, key by key."""
+    one = traces[0]
     point = dict(one.point)
     edge = _edge(one)[:MOST_NODES]
     totals = one.totals
@@ -212,6 +243,7 @@ def _candidates(subject: Subject, one: Trace) -> Iterator[tuple[str, Any]]:
         *_admissible(one),
         ("stride", {node.name: _axes([_rate(e) for e in one.fields[node.index]]) for node in edge}),
         ("field", {node.name: _axes([e.size for e in one.fields[node.index]]) for node in edge}),  # type: ignore[union-attr]  # the edge has fields
+        ("nodes", {node.name: repr(layer_of(node)) for node in _silent(traces)[:MOST_NODES]}),
         ("aligned", True),
         ("checkerboard", False),
         ("max_parameters", totals.parameters),

@@ -13,9 +13,9 @@ from deconvcalc.model.admissible import Region, minus
 from deconvcalc.sets import Sizes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-__all__ = ["MOST_POINTS", "box_of", "box_text", "known", "left_of", "points", "sets_of"]
+__all__ = ["MOST_POINTS", "box_of", "box_text", "known", "least", "left_of", "points", "sets_of"]
 
 MOST_POINTS = 4_096
 """Where axes depend on each other, up to so many inputs are run one by one."""
@@ -94,6 +94,22 @@ def box_text(box: dict[str, Sizes]) -> str:
     if len(set(box.values())) == 1:
         return str(next(iter(box.values())))
     return str(Region(box))
+
+
+def least(box: Mapping[str, Sizes], given: Mapping[str, int] | None = None) -> dict[str, int]:
+    """A small input of a box, with one size along all axes where there is such a one.
+
+    Args:
+        box: the set of each axis; none is empty.
+        given: the sizes of some axes.
+    """
+    fixed = dict(given or {})
+    first = next(iter(fixed.values()), None)
+    if first is None:
+        first = max([held.first(1)[0] for held in box.values()])
+    return {
+        name: first if first in held else held.first(1)[0] for name, held in box.items()
+    } | fixed
 
 
 def left_of(box: dict[str, Sizes], regions: Iterable[Region]) -> list[dict[str, Sizes]]:

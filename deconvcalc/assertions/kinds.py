@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from deconvcalc.assertions.admitted import admissible, admits
 from deconvcalc.assertions.budgets import max_macs, max_memory, max_parameters
 from deconvcalc.assertions.finding import Case, Kind
-from deconvcalc.assertions.layout import aligned, checkerboard, field, min_field, stride
+from deconvcalc.assertions.layout import aligned, checkerboard, field, min_field, nodes, stride
 from deconvcalc.assertions.outcome import Outcome
 from deconvcalc.assertions.outputs import output, output_channels, output_for_all
 from deconvcalc.assertions.subject import Subject
@@ -119,6 +119,18 @@ _ALL = (
         asks="input",
     ),
     Kind("stride", "how many input pixels a step of the output is", stride, _PIXELS, asks="input"),
+    Kind(
+        "nodes",
+        "which layers the nodes are that are named, each as a call",
+        nodes,
+        {
+            "type": "object",
+            "properties": {},
+            "additionalProperties": _TEXT,
+            "description": "By the names of nodes.",
+        },
+        asks="any",
+    ),
     Kind(
         "verify",
         "checkers that build real layers and run them, or the model itself",

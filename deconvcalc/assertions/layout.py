@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any
 from deconvcalc.assertions.finding import Case, Finding, undecided, vacuous
 from deconvcalc.assertions.outputs import by_nodes, does_not_run
 from deconvcalc.errors import QueryError
-from deconvcalc.layers import ConvTranspose
+from deconvcalc.layers import ConvTranspose, Layer
 from deconvcalc.layers.base import picker
 from deconvcalc.model.fields import NOTHING, WHOLE, Field
 from deconvcalc.model.operations import Add, Concat, Given, TransposeTo
+from deconvcalc.notation import parse
 from deconvcalc.placement import tap_counts
 from deconvcalc.values import integer
 
@@ -23,7 +24,49 @@ if TYPE_CHECKING:
     from deconvcalc.model.graph import Node
     from deconvcalc.tracing.trace import Trace
 
-__all__ = ["aligned", "checkerboard", "field", "min_field", "stride"]
+__all__ = ["aligned", "checkerboard", "field", "layer_of", "min_field", "nodes", "stride"]
+
+
+# Layers.
+
+
+def nodes(case: Case) -> Finding:
+    """Nodes that are named are these layers, in every field; channels may be left open."""
+    found = case.subject.at(case.input) if case.input is not None else case.subject.anywhere()
+    wrong, told = [], []
+    for node, text in by_nodes(found.model, case.value):
+        wanted, got = parse(text), layer_of(node)
+        told.append(f"{node.name} {wanted!r}")
+        if got is None or not _is_same(wanted, got, node):
+            at = f"  ({node.where})" if node.where else ""
+            wrong.append(f"{node.name} {got or node.operation!r}{at}")
+    expected = "; ".join(told)
+    return Finding(not wrong, expected, "; ".join(wrong) or expected)
+
+
+def layer_of(node: Node) -> Layer | None:
+    """The layer of a node, also where it takes its size from another one; None for what is none."""
+    operation = node.operation
+    if isinstance(operation, (Given, TransposeTo)):
+        return operation.layer
+    return operation if isinstance(operation, Layer) else None
+
+
+def _is_same(wanted: Layer, got: Layer, node: Node) -> bool:
+    """Whether a node's layer is another; what either leaves open the model tells, or nothing."""
+    if type(wanted) is not type(got):
+        return False
+    source = node.sources[0].shape
+    told = {"in_channels": source.channels, "axes": len(source.extents)}
+    filled = []
+    for one, other in ((wanted, got), (got, wanted)):
+        left = {
+            name: told.get(name, getattr(other, name))
+            for name in ("in_channels", "out_channels", "axes")
+            if name in one._fields and getattr(one, name) is None
+        }
+        filled.append(one.replace(**left))
+    return filled[0] == filled[1]
 
 
 # Skips.
@@ -114,10 +157,8 @@ def checkerboard(case: Case) -> Finding:
 
 
 def _transposed(node: Node) -> Any:
-    operation = node.operation
-    if isinstance(operation, (Given, TransposeTo)):
-        operation = operation.layer  # type: ignore[assignment]  # a layer, or None
-    return operation if isinstance(operation, ConvTranspose) else None
+    layer = layer_of(node)
+    return layer if isinstance(layer, ConvTranspose) else None
 
 
 # Fields and strides.

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from deconvcalc.assertions.because import admissible_near, derivation, faults, inputs_giving
 from deconvcalc.assertions.finding import Case, Finding, undecided
-from deconvcalc.assertions.inputs import box_of, box_text, known, left_of, points, sets_of
+from deconvcalc.assertions.inputs import box_of, box_text, known, least, left_of, points, sets_of
 from deconvcalc.assertions.subject import read_size, size_text
 from deconvcalc.errors import QueryError
 from deconvcalc.expressions import Expression, parse_target
@@ -153,7 +153,7 @@ def output_for_all(case: Case) -> Finding:
         if any(one.conditions for one in decided):
             wrong = _by_points(case, left, functions)
         else:
-            wrong = _least(left[0])
+            wrong = least(left[0])
     if wrong is None:
         return Finding(True, expected, expected)
     return _wrong_at(case, wrong, expected)
@@ -214,7 +214,7 @@ def _counterexample(
             known(box, [alike])
             bad = inside[name] - alike
             if bad:
-                return {**_least(inside), name: bad.first(1)[0]}
+                return least(inside, {name: bad.first(1)[0]})
     return None
 
 
@@ -231,10 +231,6 @@ def _by_points(
             if got != tuple([one.evaluate(point[name]) for name, one in targets]):
                 return point
     return None
-
-
-def _least(box: dict[str, Sizes]) -> dict[str, int]:
-    return {name: held.first(1)[0] for name, held in box.items()}
 
 
 def _wrong_at(case: Case, point: dict[str, int], expected: str) -> Finding:

@@ -35,7 +35,10 @@ def tables() -> Iterator[str]:
         text = f'inputs = "n >= {k}"\noutput = "(n + {2 * p - k})//{s} + 1"\n'
         yield head.format("in n") + conv + text
         chain = f"nn.Sequential(nn.Conv2d(3, 8, {k}, stride={s}, padding={p}), nn.ReLU())"
-        yield head.format("admissible") + f'code = "{chain}"\nadmissible = "n >= {max(k - 2 * p, 1)}"\n'
+        yield (
+            head.format("admissible")
+            + f'code = "{chain}"\nadmissible = "n >= {max(k - 2 * p, 1)}"\n'
+        )
         yield head.format("cost") + conv + f"max_parameters = {24 * k * k + 8}\n"
 
 
