@@ -93,6 +93,7 @@ def _check() -> dict[str, Any]:
         **SUBJECTS,
         "arguments": {
             "type": "object",
+            "properties": {},
             "description": "For a class or a function that makes the model, by name.",
         },
         "channels": {

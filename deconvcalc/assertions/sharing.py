@@ -70,6 +70,8 @@ def shared(checks: Sequence[Check], options: Options, jobs: int) -> Generator[Ou
             process.wait()
         for thread in threads:
             thread.join()
+        for process, _, _ in processes:
+            process.stdout.close()
 
 
 def _place(check: Check) -> Place:

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = ["MOST_BYTES", "NAME", "Check", "Spec", "found_in", "read"]
 
-MOST_BYTES = 4_000_000
+MOST_BYTES = 500_000
 """A file of checks may be as large."""
 
 NAME = "deconvcalc.toml"

@@ -144,7 +144,7 @@ def _channels_of(model: Any) -> int | None:
     for layer in model if isinstance(model, (list, tuple)) else (model,):
         if not isinstance(layer, Layer):
             return None
-        wanted: int | None = getattr(layer, "in_channels", None)
+        wanted: int | None = getattr(layer, "in_channels", getattr(layer, "in_features", None))
         if wanted is not None or getattr(layer, "out_channels", None) is not None:
             return wanted
     return None

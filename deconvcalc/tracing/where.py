@@ -23,7 +23,7 @@ def short(path: str | Path) -> str:
     whole = Path(path)
     try:
         return str(whole.resolve().relative_to(Path.cwd()))
-    except (ValueError, OSError):
+    except (ValueError, OSError, RuntimeError):  # elsewhere, or links that lead round
         return "/".join(whole.parts[-2:])
 
 
