@@ -26,17 +26,20 @@ class Report(Value):
 
     Args:
         outcomes: what came of each that was run, in their order.
-        not_run: how many were not run, because one before them did not pass, or it was interrupted.
+        not_run: the names of those that were not run, because one before them did not pass, or
+            Ctrl-C ended it.
         seconds: how long all of it took.
     """
 
     __slots__ = _fields = ("outcomes", "not_run", "seconds")
     outcomes: tuple[Outcome, ...]
-    not_run: int
+    not_run: tuple[str, ...]
     seconds: float
 
-    def __init__(self, outcomes: Sequence[Outcome], not_run: int = 0, seconds: float = 0.0) -> None:
-        self._set(outcomes=tuple(outcomes), not_run=not_run, seconds=seconds)
+    def __init__(
+        self, outcomes: Sequence[Outcome], not_run: Sequence[str] = (), seconds: float = 0.0
+    ) -> None:
+        self._set(outcomes=tuple(outcomes), not_run=tuple(not_run), seconds=seconds)
 
     def count(self, state: str) -> int:
         """How many have a state."""
@@ -67,7 +70,7 @@ class Report(Value):
             "passed": self.count("passed"),
             "failed": self.count("failed"),
             "errors": self.count("error"),
-            "not_run": self.not_run,
+            "not_run": list(self.not_run),
             "seconds": self.seconds,
             "checks": [one.to_record() for one in self.outcomes],
         }
@@ -148,4 +151,5 @@ def run(
         pass  # what is known is told, and how many were not run
     finally:
         found.close()
-    return Report(outcomes, len(asked) - len(outcomes), time.perf_counter() - begun)
+    left = [one.name for one in asked[len(outcomes) :]]
+    return Report(outcomes, left, time.perf_counter() - begun)

@@ -169,7 +169,7 @@ def report_schema() -> dict[str, Any]:
         "passed": number,
         "failed": number,
         "errors": number,
-        "not_run": number,
+        "not_run": {"type": "array", "items": text},
         "seconds": {"type": "number", "minimum": 0},
         "checks": {
             "type": "array",

@@ -37,6 +37,7 @@ class Subject:
         model: whatever `dc.trace` takes, or a `Trace`.
         channels: of its input; for several inputs a dict by their names.
         assume: what unknown operations do, by their names.
+        found: a trace of it, where there is one already.
 
     >>> import deconvcalc as dc
     >>> Subject(dc.ConvTranspose(6, stride=2)).at(28).rows[-1].size
@@ -44,12 +45,18 @@ class Subject:
     """
 
     def __init__(
-        self, model: Any, *, channels: Any = None, assume: Mapping[str, str] | None = None
+        self,
+        model: Any,
+        *,
+        channels: Any = None,
+        assume: Mapping[str, str] | None = None,
+        found: Trace | None = None,
     ) -> None:
         self.model = model
         self.channels = _channels_of(model) if channels is None else channels
         self.assume = dict(assume or {})
-        self._traces: list[Trace] = [model] if isinstance(model, Trace) else []
+        known = model if isinstance(model, Trace) else found
+        self._traces: list[Trace] = [] if known is None else [known]
         self._at: dict[Any, Trace] = {}
 
     def at(self, size: Any) -> Trace:

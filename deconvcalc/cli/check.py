@@ -204,7 +204,7 @@ def _first(model: str, paths: list[Path], options: Options, rest: dict[str, Any]
             raise QueryError(f"{model} would be imported, which --no-import forbids", rule="init")
         what = model_of(model, rest["arguments"])
         found, used = traced(what, size, channels, assume)
-        subject = Subject(what, channels=used, assume=assume)
+        subject = Subject(what, channels=used, assume=assume, found=found)
         with here_first():
             text = first_file(
                 model,
