@@ -52,8 +52,9 @@ def missing(block: str) -> list[str]:
 
 
 def comparable(text: str) -> str:
-    """A session without what differs from machine to machine: rounding errors, Python's version."""
+    """A session without what differs from run to run: rounding errors, times, Python's version."""
     text = re.sub(r"\b\d\.\de-\d\d\b", "x.xe-xx", text)
+    text = re.sub(r"in \d+\.\d\d s\b", "in x s", text)
     return re.sub(r"python 3\.\d+\.\d+", "python 3", text)
 
 

@@ -6,13 +6,17 @@ It writes the reference pages that come from elsewhere, and fills in what the co
 
 from __future__ import annotations
 
+import json
 import re
 import tomllib
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
+from deconvcalc import assertions
+from deconvcalc.assertions.outcome import EXIT_CODES, FAULTS
+from deconvcalc.assertions.schema import SUBJECTS
 from deconvcalc.checkers import ledger
 from deconvcalc.cli import main as cli
 from deconvcalc.dialects import DIALECTS
@@ -56,7 +60,10 @@ def main() -> None:
 def generated() -> dict[Path, str]:
     """The generated pages."""
     return {
+        DOCS / "reference" / "checks.md": checks(),
+        DOCS / "reference" / "check-report.schema.json": as_json(assertions.report_schema()),
         DOCS / "reference" / "cli.md": command_line(),
+        DOCS / "reference" / "deconvcalc.schema.json": as_json(assertions.schema()),
         DOCS / "reference" / "ledger.md": known_differences(),
         DOCS / "reference" / "promises.md": promises(),
         DOCS / "reference" / "theorems.md": theorems(),
@@ -94,6 +101,62 @@ def commands(command: click.Command, path: str) -> Iterator[str]:
             below = command.get_command(context, name)
             if below is not None and not below.hidden:
                 yield from commands(below, f"{path} {name}")
+
+
+CHECKS = """\
+What a file of checks may say: `deconvcalc.toml`, or `[tool.deconvcalc]` in `pyproject.toml`. It is
+held to {schema}, and what `deconvcalc check --format json` prints to {report}. How to write one:
+[](../how-to/checks.md).
+
+A file has `[[check]]` tables, and it may have `verify`, a list of checkers that build and run every
+check that names an input. Each check says what it is about by one of {subjects}, and at least one
+thing that must hold. It makes one check for each such thing, and for each of its inputs.
+"""
+FAULTS_TEXT = """\
+## How a check ends
+
+It passes, it fails, or it is an error: it could not be decided. An error never passes. The exit code
+of a run is the largest of its checks.
+
+| end | why | exit code |
+|---|---|---|
+| passed | what must hold does | 0 |
+| failed | it does not | 1 |
+"""
+
+
+def checks() -> str:
+    """The keys of a check, the kinds of assertion, and how a check ends."""
+    links = {
+        "schema": "[a JSON schema](deconvcalc.schema.json)",
+        "report": "[another](check-report.schema.json)",
+        "subjects": ", ".join([f"`{key}`" for key in SUBJECTS]),
+    }
+    parts = [NOTE, "# Checks\n", CHECKS.format(**links)]
+    asserted = {kind.key for kind in assertions.KINDS.values()}
+    keys = assertions.schema()["$defs"]["check"]["properties"]
+    rows = ["| key | says |", "|---|---|"]
+    rows += [
+        f"| `{key}` | {one['description']} |" for key, one in keys.items() if key not in asserted
+    ]
+    parts += ["## What a check is about, and where it is asked\n", "\n".join(rows) + "\n"]
+    needs = {"input": "an input", "inputs": "`inputs`", "any": ""}
+    rows = ["| kind | key | what must hold | needs |", "|---|---|---|---|"]
+    rows += [
+        f"| `{kind.name}` | `{kind.key}` | {kind.title} | {needs[kind.asks]} |"
+        for kind in assertions.KINDS.values()
+    ]
+    parts += ["## What must hold\n", "\n".join(rows) + "\n"]
+    rows = [
+        f"| error: {fault} | {text} | {EXIT_CODES.get(fault, 2)} |"
+        for fault, text in FAULTS.items()
+    ]
+    return "\n".join([*parts, FAULTS_TEXT + "\n".join(rows) + "\n"])
+
+
+def as_json(document: dict[str, Any]) -> str:
+    """A document as it is published."""
+    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
 
 
 LEDGER = """\

@@ -39,6 +39,7 @@ FAILED deconvcalc.toml:5: up (output)
               same output  28
   nearest   h: no input gives 61
             w: no input gives 61
+  hint      deconvcalc solve 61 --from 28 lists the layers that do.
 """
 
 

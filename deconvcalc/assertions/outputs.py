@@ -50,7 +50,7 @@ def output(case: Case) -> Finding:
     ]
     if isinstance(wanted, dict):
         texts = [f"{one.name} {text}" for (one, _, _), text in zip(wrong, texts, strict=True)]
-    hint = None
+    hint = _solved(found, case.input, wanted)
     if len(got) != len(held):
         hint = f"{node.name} has {len(got)} spatial axes; give sizes without batch and channels."
     return Finding(
@@ -61,6 +61,20 @@ def output(case: Case) -> Finding:
         inputs_giving(found, node, held),
         hint,
     )
+
+
+_OPS = {"ConvTranspose": "", "Conv": " --op conv", "MaxPool": " --op max-pool"}
+_OPS["AvgPool"] = " --op avg-pool"
+
+
+def _solved(found: Trace, size: Any, wanted: Any) -> str | None:
+    """The question that lists the layers that would do, for a single layer; None for others."""
+    layers = [node.operation for node in found.model.nodes if node.sources]
+    op = _OPS.get(type(layers[0]).__name__) if len(layers) == 1 else None
+    if op is None or isinstance(wanted, dict) or isinstance(size, dict):
+        return None
+    target, source = size_text(wanted), size_text(size)
+    return f"deconvcalc solve {target} --from {source}{op} lists the layers that do."
 
 
 def does_not_run(found: Trace, expected: str) -> Finding:
