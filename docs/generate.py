@@ -115,8 +115,8 @@ thing that must hold. It makes one check for each such thing, and for each of it
 FAULTS_TEXT = """\
 ## How a check ends
 
-It passes, it fails, or it is an error: it could not be decided. An error never passes. The exit code
-of a run is the largest of its checks.
+It passes, it fails, or it is an error: it could not be decided. An error never passes. The exit
+code of a run is the largest of its checks.
 
 | end | why | exit code |
 |---|---|---|
@@ -136,9 +136,8 @@ def checks() -> str:
     asserted = {kind.key for kind in assertions.KINDS.values()}
     keys = assertions.schema()["$defs"]["check"]["properties"]
     rows = ["| key | says |", "|---|---|"]
-    rows += [
-        f"| `{key}` | {one['description']} |" for key, one in keys.items() if key not in asserted
-    ]
+    told = {key: one["description"] for key, one in keys.items() if key not in asserted}
+    rows += [f"| `{key}` | {text} |" for key, text in told.items()]
     parts += ["## What a check is about, and where it is asked\n", "\n".join(rows) + "\n"]
     needs = {"input": "an input", "inputs": "`inputs`", "any": ""}
     rows = ["| kind | key | what must hold | needs |", "|---|---|---|---|"]

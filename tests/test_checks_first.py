@@ -46,7 +46,7 @@ def first(model: Any, size: Any, channels: Any, folder: Path) -> Spec:
 def outcomes(spec: Spec, subject: Subject) -> Iterator[Outcome]:
     """What comes of the checks of a file where the model is this one."""
     for check in spec.checks:
-        check.source.subject = lambda _options: subject  # type: ignore[method-assign]  # no import
+        check.source.subject = lambda options: subject  # type: ignore[method-assign]  # noqa: ARG005
         yield check.run()
 
 
