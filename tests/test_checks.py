@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
@@ -9,14 +11,15 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import deconvcalc as dc
-from deconvcalc.assertions import KINDS, Outcome, Subject, decide
+from deconvcalc.assertions import KINDS, Outcome, Subject, decide, read
 from deconvcalc.assertions.conditions import condition_of, sizes_where
 from deconvcalc.assertions.outcome import FAULTS
 from deconvcalc.errors import DeconvcalcError, NotationError, QueryError
 from deconvcalc.expressions import parse_condition
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
 
 
 def skip_model(*, pads: Any = 1, kernel: int = 4, stride: int = 2, crop: Any = 0) -> dc.Model:
@@ -140,6 +143,7 @@ MUTATIONS: dict[str, list[Mutation]] = {
             ),
         ),
     ],
+    "plan": [],  # designs are made below
     "verify": [
         # The loops against the arithmetic need no framework; what is wrong is put into them.
         Mutation(lambda: PASTED, ["numpy"], (), 9),
@@ -190,6 +194,7 @@ def test_every_kind_tells_a_model_that_is_wrong_by_one_stride(kind: str) -> None
             None,
             None,
         ),
+        "plan": (lambda: "nn.ReLU()", "{}", None, None),
         "verify": (lambda: "nn.ReLU()", ["numpy"], 9, None),
     }
     make, value, size, inputs = changed[kind]
@@ -205,6 +210,62 @@ def test_a_layer_whose_values_are_wrong_is_not_confirmed(monkeypatch: pytest.Mon
     found = decide("verify", PASTED, ["numpy"], input=9)
     assert found.state == "failed"
     assert "5 x 4 came out, not 5 x 5" in found.got
+
+
+# Designs in files.
+
+
+def design() -> dict[str, Any]:
+    """What `to_json` of a design gives."""
+    if find_spec("deconvcalc.designer") is None:
+        pytest.skip("there are no designs yet")
+    made: Any = getattr(dc, "design")  # noqa: B009 - it may not be there yet
+    found = made(28, source=7, stages=2, kernel_size=4, channels=(8, 4))[0]
+    record: dict[str, Any] = json.loads(found.to_json())
+    return record
+
+
+def changed_by_one(record: Any) -> Iterator[Any]:
+    """The record with one of its numbers larger by one, for every number in it."""
+    items = record.items() if isinstance(record, dict) else enumerate(record)
+    for key, value in items:
+        if isinstance(value, (dict, list)):
+            changes: Iterator[Any] = changed_by_one(value)
+        elif isinstance(value, int) and not isinstance(value, bool):
+            changes = iter([value + 1])
+        else:
+            continue
+        for change in changes:
+            copy = record.copy()
+            copy[key] = change
+            yield copy
+
+
+def test_a_design_in_a_file_is_as_it_says(tmp_path: Path) -> None:
+    record = design()
+    (tmp_path / "decoder.json").write_text(json.dumps(record), encoding="utf-8")
+    spec = tmp_path / "deconvcalc.toml"
+    spec.write_text(
+        '[[check]]\nname = "decoder"\nplan = "decoder.json"\ninput = 7\noutput = 28\n'
+        f'max_parameters = {record["parameters"]}\nadmits = "n > 1"\n',
+        encoding="utf-8",
+    )
+    checks = read(spec).checks
+    assert [one.kind.name for one in checks] == ["output", "admits", "max_parameters", "plan"]
+    assert [one.run().state for one in checks] == ["passed"] * 4
+    count = 0
+    for wrong in changed_by_one(record):
+        count += 1
+        (tmp_path / "decoder.json").write_text(json.dumps(wrong), encoding="utf-8")
+        found = read(spec).checks[-1].run()
+        assert found.state == "failed", (wrong, found.text())
+    assert count > 20
+    for text in ("{}", "[]", "{", '"' + "x" * 10_000_001):
+        (tmp_path / "decoder.json").write_text(text, encoding="utf-8")
+        found = read(spec).checks[-1].run()
+        assert (found.state, found.fault) == ("error", "unreadable")
+    (tmp_path / "decoder.json").unlink()
+    assert read(spec).checks[-1].run().fault == "unreadable"
 
 
 # Nothing passes vacuously.
@@ -274,8 +335,6 @@ def test_a_model_that_does_not_run_fails_every_kind_that_asks_at_an_input() -> N
 
 
 def test_a_missing_framework_is_an_error() -> None:
-    from importlib.util import find_spec
-
     for checker, module in {"torch": "torch", "keras": "keras", "onnx": "onnxruntime"}.items():
         if find_spec(module) is None:
             found = decide("verify", PASTED, [checker], input=9)

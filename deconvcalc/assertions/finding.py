@@ -45,19 +45,21 @@ class Case(Value):
     """One question of a kind.
 
     Args:
-        subject: what it is about.
+        subject: what it is about, a `Subject`; None where the value is all that is needed.
         value: what the key of the kind says.
         input: the size that it is asked at, or None.
         inputs: the conditions in n that it is asked for, as written, or None.
     """
 
     __slots__ = _fields = ("subject", "value", "input", "inputs")
-    subject: Subject
+    subject: Any
     value: Any
     input: Any
     inputs: Any
 
-    def __init__(self, subject: Subject, value: Any, input: Any = None, inputs: Any = None) -> None:  # noqa: A002 - what it is called in files
+    def __init__(
+        self, subject: Subject | None, value: Any, input: Any = None, inputs: Any = None
+    ) -> None:
         self._set(subject=subject, value=value, input=input, inputs=inputs)
 
 

@@ -15,6 +15,7 @@ from deconvcalc.assertions.finding import Case, Kind
 from deconvcalc.assertions.layout import aligned, checkerboard, field, min_field, nodes, stride
 from deconvcalc.assertions.outcome import Outcome
 from deconvcalc.assertions.outputs import output, output_channels, output_for_all
+from deconvcalc.assertions.plans import plan
 from deconvcalc.assertions.subject import Subject
 from deconvcalc.assertions.verifying import verify
 from deconvcalc.checkers.names import CHECKERS
@@ -130,6 +131,13 @@ _ALL = (
             "description": "By the names of nodes.",
         },
         asks="any",
+    ),
+    Kind(
+        "plan",
+        "the sizes, channels and costs that its file says are those of its stages",
+        plan,
+        {"type": "string", "minLength": 1, "maxLength": 4_000},
+        asks="none",
     ),
     Kind(
         "verify",

@@ -48,6 +48,12 @@ SUBJECTS = {
         "description": "Calls of layers, one after the other.",
     },
     "code": _TEXT | {"description": "The text of nn.Sequential(...) or keras.Sequential([...])."},
+    "plan": _NAME
+    | {
+        "maxLength": 4_000,
+        "description": "A file with what `to_json` of a design gave, from the folder of this file "
+        "on.",
+    },
     "model": _NAME
     | {
         "maxLength": 4_000,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from deconvcalc.assertions.plans import read_plan
 from deconvcalc.assertions.subject import Subject
 from deconvcalc.errors import QueryError
 from deconvcalc.notation import parse
@@ -20,6 +21,9 @@ __all__ = ["SUFFIXES", "Source", "project_of", "within"]
 SUFFIXES = (".toml", ".onnx", ".keras")
 """What a model's file may be."""
 
+MOST_BYTES = 10_000_000
+"""The file of a design may have so many bytes."""
+
 MARKS = ("pyproject.toml", ".git")
 """What stands at the top of a project."""
 
@@ -28,7 +32,7 @@ class Source:
     """What a check is about, as it is written.
 
     Args:
-        kind: "layer", "layers", "code" or "model".
+        kind: "layer", "layers", "code", "plan" or "model".
         said: what the key has.
         folder: where the file stands.
         root: the top of the project.
@@ -77,6 +81,30 @@ class Source:
             )
         return self._subject
 
+    def text(self, options: Options) -> str:
+        """What stands in the file that it names.
+
+        Raises:
+            QueryError: it lies outside of the project, cannot be read, or is too large.
+        """
+        path = self._path(options)
+        try:
+            with path.open("rb") as file:
+                content = file.read(MOST_BYTES + 1)
+            text = content.decode()
+        except (OSError, UnicodeDecodeError) as error:
+            why = getattr(error, "strerror", None) or error
+            raise QueryError(f"{path.name} cannot be read: {why}", rule=self.kind) from None
+        if len(content) > MOST_BYTES:
+            raise QueryError(f"{path.name} has more than {MOST_BYTES:,} bytes", rule=self.kind)
+        return text
+
+    def _path(self, options: Options) -> Path:
+        path = self.folder / str(self.said)
+        if not options.outside:
+            within(path, self.root)
+        return path
+
     def _model(self, options: Options) -> Any:
         if self.arguments and not self.is_imported:
             raise QueryError(
@@ -95,11 +123,10 @@ class Source:
                     hint="Paste nn.Sequential(...) or keras.Sequential([...]).",
                 )
             return self.said
+        if self.kind == "plan":
+            return read_plan(self.text(options)).model()
         if not self.is_imported:
-            path = self.folder / self.said
-            if not options.outside:
-                within(path, self.root)
-            return path
+            return self._path(options)
         with here_first(self.folder):
             return load(self.said, self.arguments)
 

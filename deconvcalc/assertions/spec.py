@@ -76,6 +76,8 @@ class Check:
         chosen = options or Options()
 
         def ready() -> Case:
+            if self.kind.key == self.source.kind:  # the file itself is what is checked
+                return Case(None, self.source.text(chosen))
             subject = self.source.subject(chosen)
             size = None if self.input is None else read_size(self.input)
             return Case(subject, self.value, size, self.inputs)
