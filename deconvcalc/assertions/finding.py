@@ -58,7 +58,11 @@ class Case(Value):
     inputs: Any
 
     def __init__(
-        self, subject: Subject | None, value: Any, input: Any = None, inputs: Any = None
+        self,
+        subject: Subject | None,
+        value: Any,
+        input: Any = None,  # noqa: A002 - what it is called in files
+        inputs: Any = None,
     ) -> None:
         self._set(subject=subject, value=value, input=input, inputs=inputs)
 
