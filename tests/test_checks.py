@@ -334,14 +334,14 @@ def test_a_model_that_does_not_run_fails_every_kind_that_asks_at_an_input() -> N
             assert "2*floor((h + 1)/2)" in found.text()
 
 
-def test_a_missing_framework_is_an_error() -> None:
-    for checker, module in {"torch": "torch", "keras": "keras", "onnx": "onnxruntime"}.items():
-        if find_spec(module) is None:
-            found = decide("verify", PASTED, [checker], input=9)
-            assert (found.state, found.fault, found.exit_code) == ("error", "missing", 3)
-            assert "pip install" in str(found.hint)
-            return
-    pytest.skip("every framework is installed")
+def test_a_missing_framework_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    from deconvcalc.checkers.confirming import worker
+
+    for fault in ("missing", "broken"):
+        monkeypatch.setattr(worker("onnx"), "_failure", ("no onnx here", fault, "pip install it"))
+        found = decide("verify", PASTED, ["numpy", "onnx"], input=9)
+        assert (found.state, found.fault, found.exit_code) == ("error", fault, 3)
+        assert (found.got, found.hint) == ("no onnx here", "pip install it")
 
 
 # Axes that depend on each other.

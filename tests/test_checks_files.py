@@ -531,3 +531,77 @@ output = 4
     ]
     assert "no weights" in outcomes[2].got
     assert "nets_with_arguments.py:7" in outcomes[2].got
+
+
+TWO = """
+outputs = ["both", "small"]
+
+[[inputs]]
+name = "image"
+channels = 3
+
+[[inputs]]
+name = "mask"
+channels = 1
+
+[[layers]]
+name = "small"
+layer = "nn.MaxPool2d(2)"
+from = "image"
+
+[[layers]]
+name = "both"
+concat = ["small", "mask"]
+"""
+
+
+def test_a_model_with_several_inputs_and_outputs(tmp_path: Path) -> None:
+    written(tmp_path, TWO, "two.toml")
+    text = """
+[[check]]
+name = "by name"
+model = "two.toml"
+sizes = [
+  {input = {image = 64, mask = 32}, output = {both = 32, small = [32, 32]}},
+  {input = {image = "64x66", mask = [32, 33]}, output = {both = "32x33"}},
+]
+
+[[check]]
+name = "for all"
+model = "two.toml"
+inputs = {h = "n % 2 == 0", w = "n > 5", "mask.h" = "n > 1", "mask.w" = "n > 1"}
+output = {small = "n//2"}
+
+[[check]]
+name = "admits"
+model = "two.toml"
+input = {image = 64, mask = 32}
+admits = {h = "n == 8", w = "8 <= n <= 9", "mask.h" = "n == 4", "mask.w" = "n == 4"}
+output_channels = {both = 4}
+
+[[check]]
+name = "wrong"
+model = "two.toml"
+sizes = [
+  {input = {image = 64, mask = 31}, output = {both = 32}},
+  {input = {image = 64, mask = 32}, output = 32},
+  {input = {image = 64}, output = {both = 32}},
+  {input = {image = 64, mask = 32, more = 3}, output = {both = 32}},
+]
+admits = {h = "n == 8", w = "8 <= n <= 10", "mask.h" = "n == 4", "mask.w" = "n == 4"}
+"""
+    outcomes = run(read(written(tmp_path, text))).outcomes
+    found = [(one.state, one.fault) for one in outcomes]
+    assert found[:2] == [("passed", None)] * 2, [one.text() for one in outcomes[:2]]
+    # The axes meet, and there is no end to the inputs that would have to be run one by one.
+    assert found[2] == ("error", "undecided")
+    assert found[3:5] == [("passed", None)] * 2, [one.text() for one in outcomes[3:5]]
+    assert found[5:] == [
+        ("failed", None),
+        ("error", "unreadable"),
+        ("error", "unreadable"),
+        ("error", "unreadable"),
+        ("failed", None),
+    ], [one.text() for one in outcomes[5:]]
+    assert "31" in outcomes[5].text()
+    assert "2 outputs: name the one" in outcomes[6].got
