@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from deconvcalc import assertions
 from deconvcalc.assertions import KINDS, Options, Spec, read, run
@@ -374,6 +376,86 @@ def test_a_hostile_file_ends_soon_and_small(name: str, tmp_path: Path) -> None:
     assert int(code) in (0, 1, 2), done.stdout[-500:]
     assert "Traceback" not in done.stderr
     assert float(seconds) < 5
+
+
+VALUES = st.recursive(
+    st.one_of(
+        st.integers(-2, 300),
+        st.sampled_from([10**18, 10**30, 1.5, True, False, "", "n", "28x30", "n % 2 == 0", "n//0"]),
+        st.sampled_from(["nn.Conv2d(3, 8, 3)", "nn.MaxPool2d(2)", "a/b.toml", "os:path", "all"]),
+        st.text(max_size=5),
+    ),
+    lambda inner: st.one_of(
+        st.lists(inner, max_size=3),
+        st.dictionaries(st.sampled_from(["input", "output", "0", "h", "w"]), inner, max_size=3),
+    ),
+    max_leaves=4,
+)
+KEYS = st.sampled_from([*assertions.schema()["$defs"]["check"]["properties"], "inpt", "x"])
+LAYERS = st.sampled_from(
+    ["nn.Conv2d(3, 8, 3)", "nn.ConvTranspose2d(8, 3, 4, 2, 1)", "nn.Flatten()", "nn.Linear(4, 2)"]
+)
+
+
+SIZES = st.one_of(st.integers(1, 40), st.lists(st.integers(1, 40), max_size=3), st.just("28x30"))
+CONDITIONS = st.sampled_from(["n % 2 == 0", "n > 3", "n < 1", "n // 0 > 1", "3 < n < 9", "n"])
+FUNCTIONS = st.sampled_from(["n", "n//2", "2*n", "n*n", "n -", "28x30"])
+NODES = st.sampled_from(["0", "input", "conv_1", "none"])
+
+
+def _named(values: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+    return st.one_of(values, st.dictionaries(NODES, values, max_size=2))
+
+
+SAID = {
+    "input": SIZES,
+    "output": _named(st.one_of(SIZES, FUNCTIONS)),
+    "inputs": CONDITIONS,
+    "sizes": st.lists(st.fixed_dictionaries({"input": SIZES, "output": SIZES}), max_size=2),
+    "admissible": st.one_of(CONDITIONS, st.lists(CONDITIONS, max_size=3)),
+    "admits": CONDITIONS,
+    "aligned": st.booleans(),
+    "checkerboard": st.booleans(),
+    "max_macs": st.integers(0, 10**18),
+    "field": _named(st.one_of(st.integers(0, 9), FUNCTIONS)),
+    "stride": _named(st.sampled_from([1, 2, "1/2", "1/0", "all"])),
+    "nodes": st.dictionaries(NODES, st.sampled_from(["Conv(3)", "Conv(", "n"]), max_size=2),
+    "output_channels": _named(st.integers(1, 9)),
+    "channels": st.integers(1, 9),
+    "verify": st.just(["numpy"]),
+}
+MEANT = st.fixed_dictionaries({}, optional=SAID)
+ANY = st.dictionaries(KEYS, VALUES, max_size=4)
+
+
+@given(st.lists(st.tuples(LAYERS, st.one_of(MEANT, MEANT, ANY)), max_size=2))
+def test_whatever_a_file_says_is_an_outcome_or_an_error_with_a_line(
+    tmp_path_factory: pytest.TempPathFactory, said: list[tuple[str, dict[str, Any]]]
+) -> None:
+    folder = tmp_path_factory.getbasetemp() / "fuzzed"
+    tables = []
+    for layer, keys in said:
+        lines = [f"{toml(key)} = {toml(value)}" for key, value in keys.items()]
+        own = [] if {"layers", "code", "model", "layer", "plan"} & keys.keys() else [layer]
+        tables.append("\n".join(["[[check]]", *[f"layer = {toml(one)}" for one in own], *lines]))
+    options = Options(no_import=True)
+    try:
+        spec = read(written(folder, "\n".join(tables)), options)
+    except SpecError:
+        return
+    for one in run(spec, options=options).outcomes:
+        assert one.state in ("passed", "failed", "error")
+        assert one.got
+        assert str(one.where).rpartition(":")[2].isdecimal()
+
+
+def toml(value: Any) -> str:
+    """A value as TOML has it."""
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{toml(key)} = {toml(one)}" for key, one in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(map(toml, value)) + "]"
+    return json.dumps(value).replace("\x7f", "\\u007f")
 
 
 def test_a_file_at_the_limit_is_read(tmp_path: Path) -> None:

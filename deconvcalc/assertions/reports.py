@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import re
 from typing import TYPE_CHECKING
-from xml.etree import ElementTree as ET
 
 if TYPE_CHECKING:
+    from xml.etree import ElementTree as ET
+
     from deconvcalc.assertions.outcome import Outcome
     from deconvcalc.assertions.running import Report
 
@@ -68,6 +69,8 @@ def json_text(report: Report) -> str:
 
 def junit(report: Report) -> str:
     """The report as JUnit's XML: one suite, a case a check."""
+    from xml.etree import ElementTree as ET
+
     counts = {
         "tests": str(len(report.outcomes) + len(report.not_run)),
         "failures": str(report.count("failed")),
@@ -87,6 +90,8 @@ def junit(report: Report) -> str:
 
 
 def _case(one: Outcome) -> ET.Element:
+    from xml.etree import ElementTree as ET
+
     file, line = place(one)
     known = {
         "name": _written(one.name),

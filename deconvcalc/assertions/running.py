@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from deconvcalc.assertions.finding import Options, vacuous
 from deconvcalc.assertions.schema import REPORT_VERSION
-from deconvcalc.assertions.sharing import shared
 from deconvcalc.assertions.spec import Spec
 from deconvcalc.values import Value
 
@@ -137,9 +136,11 @@ def run(
     chosen = options or Options()
     outcomes: list[Outcome] = []
     jobs = min(jobs, len(asked))
-    found: Generator[Outcome] = (
-        shared(asked, chosen, jobs) if jobs > 1 else (one.run(chosen) for one in asked)
-    )
+    found: Generator[Outcome] = (one.run(chosen) for one in asked)
+    if jobs > 1:
+        from deconvcalc.assertions.sharing import shared
+
+        found = shared(asked, chosen, jobs)
     try:
         for outcome in found:
             outcomes.append(outcome)

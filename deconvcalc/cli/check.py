@@ -225,19 +225,21 @@ def _first(model: str, paths: list[Path], options: Options, rest: dict[str, Any]
 
 
 def _write(report: Report, form: str, outputs: tuple[str, ...]) -> None:
-    """Print the report, and write it where it was asked for."""
+    """Print the report, and then write it where it was asked for."""
     from deconvcalc.assertions.reports import FORMATS, SUFFIXES
 
-    for name in outputs:
-        chosen = SUFFIXES.get(Path(name).suffix.lower(), form)
-        try:
-            Path(name).write_text(FORMATS[chosen](report) + "\n", encoding="utf-8")
-        except OSError as error:
-            raise click.UsageError(f"{name} cannot be written: {error.strerror or error}") from None
     if form == "text" and wants_rich():
         _print(report)
     else:
         click.echo(FORMATS[form](report))
+    for name in outputs:
+        chosen = SUFFIXES.get(Path(name).suffix.lower(), form)
+        try:
+            Path(name).write_text(
+                FORMATS[chosen](report) + "\n", encoding="utf-8", errors="replace"
+            )
+        except OSError as error:
+            raise click.UsageError(f"{name} cannot be written: {error.strerror or error}") from None
 
 
 def _print(report: Report) -> None:
