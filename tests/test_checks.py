@@ -14,6 +14,7 @@ import deconvcalc as dc
 from deconvcalc.assertions import KINDS, Outcome, Subject, decide, read
 from deconvcalc.assertions.conditions import condition_of, sizes_where
 from deconvcalc.assertions.outcome import FAULTS
+from deconvcalc.assertions.subject import MOST_KEPT
 from deconvcalc.errors import DeconvcalcError, NotationError, QueryError
 from deconvcalc.expressions import parse_condition
 
@@ -372,6 +373,41 @@ def test_every_outcome_tells_of_the_same_input_as_brute_force() -> None:
         assert found.state == "failed"
         assert found.expected.endswith(f"{target.evaluate(first)} at {first}")
         assert found.got.startswith(f"{function(first)} at ")
+
+
+def test_one_model_is_asked_at_inputs_of_any_kind() -> None:
+    layer = Subject(dc.ConvTranspose(6, stride=2))
+    sizes: list[tuple[Any, Any]] = [
+        (28, 60),
+        ((28, 30), (60, 64)),
+        ((8, 28, 30), (20, 60, 64)),
+        ((28,), (60,)),
+        ({"h": 28, "w": 30}, (60, 64)),
+        (28, 60),
+    ]
+    for size, wanted in sizes:
+        assert decide("output", layer, wanted, input=size), size
+    features = Subject("nn.Linear(8, 2)")
+    for _ in range(2):
+        assert decide("output", features, (), input=())
+        assert decide("output", features, (), input=28)
+        assert decide("output", features, 2, input=28).state == "failed"
+        assert decide("output", features, (), input=(28,)).fault == "unreadable"
+        assert decide("output", features, (), input={"input": ()})
+    network = Subject(skip_model())
+    asked: list[Any] = [28, 30, (28, 30), {"h": 28, "w": 32}, {"input": (30, 28)}]
+    for size in asked:
+        assert decide("output", network, {"down": 14}, input=size).state in ("passed", "failed")
+    assert decide("output", network, {"down": 14}, input=(28, 28, 28)).fault == "unreadable"
+    traced = dc.trace(skip_model(), 28)
+    assert decide("output", traced, 30, input=30)
+
+
+def test_a_model_is_kept_at_no_more_than_some_inputs() -> None:
+    subject = Subject(dc.ConvTranspose(6, stride=2))
+    assert all(decide("output", subject, 2 * n + 4, input=n) for n in range(1, 200))
+    assert len(subject._at) <= MOST_KEPT
+    assert len(subject._traces) <= MOST_KEPT
 
 
 # Conditions.

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Subject", "read_size", "size_text"]
 
+MOST_KEPT = 64
+"""The traces of a model at so many inputs are kept."""
+
 PROBE = 64
 """Where no size is named, a model is traced at one near this."""
 
@@ -71,6 +74,8 @@ class Subject:
         """
         key = _key(size)
         if key not in self._at:
+            if len(self._at) >= MOST_KEPT:
+                del self._at[next(iter(self._at))]
             self._at[key] = self._found(size)
         return self._at[key]
 
@@ -103,7 +108,10 @@ class Subject:
 
     def _found(self, size: Any) -> Trace:
         for one in self._traces:
-            point = self._point(one, size)
+            try:
+                point = self._point(one, size)
+            except SizeError:  # layers that take any number of axes may be asked with another
+                continue
             size = _of_inputs(one, point)
             there = one if point == one.point else None
             if there is None and not _is_settled(one):
@@ -118,7 +126,7 @@ class Subject:
                 hint="Give the model itself.",
             )
         made = self._traced(size)
-        self._traces.append(made)
+        self._traces = [*self._traces[: MOST_KEPT - 1], made]
         return made
 
     def _traced(self, size: Any) -> Trace:
@@ -133,10 +141,19 @@ class Subject:
 
     def _point(self, one: Trace, size: Any) -> dict[str, int]:
         """The sizes of all axes, by name; inputs may be named instead of their axes."""
+        if not one.model.variables:
+            several = size.values() if isinstance(size, dict) else (size,)
+            if all(isinstance(each, int) or not each for each in several):  # for all of no axes
+                return {}
+            raise SizeError(
+                f"the input has no spatial axis: the size {size_text(size)} is given",
+                rule="axes",
+                hint="Give none: input = [].",
+            )
         if not isinstance(size, dict):
             inputs = [node for node in one.model.inputs if node.shape.extents]
             if not isinstance(size, (tuple, list)) or len(size) == len(one.model.variables):
-                return one.model.point(size) if one.model.variables else {}
+                return one.model.point(size)
             if len(inputs) > 1 and all(len(n.shape.extents) == len(size) for n in inputs):
                 return _by_inputs(inputs, {node.name: size for node in inputs})
             return one.model.point(size)
