@@ -31,6 +31,9 @@ __all__ = ["Row", "Totals", "Trace", "trace"]
 CHANNELS = 3
 """How many channels an input has where neither the model nor anybody says."""
 
+IMAGE = 2
+"""How many axes an input has where nothing says so."""
+
 MOST_REPEATED = 512
 """So many sizes are run to see whether a model runs there by repeating a size of 1."""
 
@@ -389,7 +392,7 @@ def trace(
     if isinstance(model, Model):
         return Trace(Traced("layers", [Path(model)]), model.point(_needed(input_size)))
     if isinstance(model, (list, tuple)):
-        made = chain(model, axes=_axes(_needed(input_size)), channels=channels)
+        made = chain(model, axes=_axes(_needed(input_size), model), channels=channels)
         return Trace(Traced("layers", [Path(made)]), made.point(input_size))
     tracer = _tracer(model)
     inputs = _inputs(tracer, model, input_size, channels)
@@ -436,8 +439,11 @@ def _needed(size: Any) -> Any:
     return size
 
 
-def _axes(size: Any) -> int:
-    return len(size) if isinstance(size, (tuple, list)) else 2
+def _axes(size: Any, layers: Sequence[Any]) -> int:
+    """How many axes an input of layers has: as many sizes as are given, or as the layers say."""
+    if isinstance(size, (tuple, list)):
+        return len(size)
+    return next((layer.axes for layer in layers if getattr(layer, "axes", None)), IMAGE)
 
 
 def _point(inputs: Sequence[InputSpec]) -> dict[str, int]:
