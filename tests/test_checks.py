@@ -387,6 +387,9 @@ def test_one_model_is_asked_at_inputs_of_any_kind() -> None:
     ]
     for size, wanted in sizes:
         assert decide("output", layer, wanted, input=size), size
+    for text, wanted in (("nn.Conv1d(3, 8, 3)", (26,)), ("nn.Conv3d(3, 8, 3)", (26, 26, 26))):
+        assert decide("output", dc.parse(text), wanted, input=28)
+        assert decide("admissible", dc.parse(text), "n >= 3")
     features = Subject("nn.Linear(8, 2)")
     for _ in range(2):
         assert decide("output", features, (), input=())
