@@ -501,7 +501,7 @@ def test_a_first_file_of_a_class_with_arguments(folder: Path) -> None:
     )
     written(folder, code, "first_net.py")
     arguments = ["--init", "first_net:net", "--arg", "depth=2", "--arg", "mode=avg"]
-    result = invoke("check", *arguments, "--input", "28")
+    result = invoke("check", *arguments, "--input", "28", "--channels", "3")
     assert result.exit_code == 0, result.stdout + result.stderr
     text = (folder / "deconvcalc.toml").read_text(encoding="utf-8")
     assert 'arguments = {depth = 2, mode = "avg"}' in text

@@ -104,7 +104,8 @@ def _check() -> dict[str, Any]:
         },
         "channels": {
             "oneOf": [_COUNT, {"type": "object", "properties": {}, "additionalProperties": _COUNT}],
-            "description": "Of the input, where the model does not say; by name for several.",
+            "description": "Of the input, where the model does not say; by name for several. "
+            "By default 3, as in a trace; layer and layers leave it open.",
         },
         "assume": {
             "type": "object",

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from deconvcalc.cli.arguments import CHECKERS, SIZE, CountType, Verb, exit_2, wants_rich
+from deconvcalc.cli.arguments import CHECKERS, SIZE, CountType, Verb, debugs, exit_2, wants_rich
+from deconvcalc.cli.quiet import quiet_tensorflow
 from deconvcalc.cli.trace import (
     NamedType,
     PairType,
@@ -17,11 +18,11 @@ from deconvcalc.cli.trace import (
     faults,
     model_of,
     stdout_to_stderr,
-    traced,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
 
     from deconvcalc.assertions import Check, Options, Outcome, Report
 
@@ -128,6 +129,11 @@ def command(
     sys.exit(report.exit_code)
 
 
+def quiet() -> AbstractContextManager[None]:
+    """Without what TensorFlow says of its start, unless somebody debugs."""
+    return nullcontext() if debugs() else quiet_tensorflow()
+
+
 def _check_init(model: str | None, paths: list[Path], rest: dict[str, Any]) -> None:
     """Refuse what makes no sense together."""
     if model is not None:
@@ -159,7 +165,7 @@ def _checks(paths: list[Path], options: Options) -> list[Check]:
 def _run(checks: list[Check], options: Options, rest: dict[str, Any]) -> Report:
     from deconvcalc.assertions.running import run
 
-    with stdout_to_stderr(), _progress(len(checks)) as told:
+    with stdout_to_stderr(), quiet(), _progress(len(checks)) as told:
         return run(
             checks,
             select=rest["select"],
@@ -192,7 +198,7 @@ def _first(model: str, paths: list[Path], options: Options, rest: dict[str, Any]
     path = paths[0] if paths else Path(NAME)
     size, channels = by_name(rest["inputs"], "--input"), by_name(rest["channels"], "--channels")
     assume = dict(rest["assume"])
-    with stdout_to_stderr(), exit_2(), faults():
+    with stdout_to_stderr(), exit_2(), faults(), quiet():
         if path.exists():
             raise QueryError(
                 f"{path} is there already, and is not written over",
@@ -202,16 +208,15 @@ def _first(model: str, paths: list[Path], options: Options, rest: dict[str, Any]
         is_imported = not model.lower().endswith(SUFFIXES) and "(" not in model
         if is_imported and options.no_import:
             raise QueryError(f"{model} would be imported, which --no-import forbids", rule="init")
-        what = model_of(model, rest["arguments"])
-        found, used = traced(what, size, channels, assume)
-        subject = Subject(what, channels=used, assume=assume, found=found)
         with here_first():
+            what = model_of(model, rest["arguments"])
+            subject = Subject(what, channels=channels, assume=assume)
             text = first_file(
                 model,
                 subject,
-                found,
+                subject.at(size),
                 path,
-                channels=used,
+                channels=channels,
                 arguments={name: literal(value) for name, value in rest["arguments"]},
                 assume=assume,
             )

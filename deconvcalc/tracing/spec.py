@@ -38,7 +38,7 @@ from deconvcalc.tracing.schema import check
 from deconvcalc.tracing.toml import Toml
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path as FilePath
 
     from deconvcalc.model.graph import Node
