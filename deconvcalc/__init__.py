@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
+    from deconvcalc import testing
     from deconvcalc.checkers.confirming import recheck, verify
     from deconvcalc.checkers.verdict import Verdict
     from deconvcalc.derivation import Derivation, Proof, Step, derive
@@ -166,6 +167,7 @@ __all__ = [
     "recheck",
     "solve",
     "solve_many",
+    "testing",
     "trace",
     "verify",
 ]
@@ -199,6 +201,8 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from importlib import import_module
 
+    if name == "testing":  # a room of its own; importing it sets the name
+        return import_module("deconvcalc.testing")
     value = getattr(import_module(f"deconvcalc.{_ROOMS.get(name, 'layers')}"), name)
     globals()[name] = value
     return value

@@ -1,4 +1,4 @@
-"""A user's own model run forward once, in the user's process: the shapes that really come out.
+"""A user's own model run forward once, in the user's process: what really comes out.
 
 Only the framework that a model is of runs it, and that one is loaded already.
 """
@@ -9,13 +9,16 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
+    from numpy.typing import NDArray
+
+    Array = NDArray[Any]
     Shapes = list[tuple[int, ...]]
     Inputs = Mapping[str, tuple[int | None, tuple[int, ...]]]
     """By the names of the inputs their channels, None for no channel axis, and spatial sizes."""
 
-__all__ = ["forward", "runs_in"]
+__all__ = ["forward", "outputs", "runs_in"]
 
 _CHECKERS = {"torch": ("torch",), "keras": ("keras", "keras[torch]")}
 
@@ -38,25 +41,43 @@ def forward(model: Any, inputs: Inputs) -> Shapes:
         model: a torch module or a Keras model.
         inputs: what it gets, in its order.
     """
+    import numpy as np
+
+    last = runs_in(model) != _CHECKERS["torch"]
+    arrays = []
+    for channels, sizes in inputs.values():
+        deep = () if channels is None else (channels,)
+        shape = (1, *sizes, *deep) if last else (1, *deep, *sizes)
+        arrays.append(np.zeros(shape, dtype="float32"))
+    return [tuple(map(int, one.shape[1:])) for one in outputs(model, arrays)]
+
+
+def outputs(model: Any, arrays: Sequence[Array]) -> list[Array]:
+    """All that a live model gives back for some inputs, one after the other.
+
+    It is set to evaluation meanwhile, and is left as it was.
+
+    Args:
+        model: a torch module or a Keras model.
+        arrays: its inputs in float32, laid out as its framework does, with a batch axis.
+    """
     if runs_in(model) == _CHECKERS["torch"]:
-        return _by_torch(model, inputs)
-    return _by_keras(model, inputs)
+        return _by_torch(model, arrays)
+    return _by_keras(model, arrays)
 
 
-def _by_torch(model: Any, inputs: Inputs) -> Shapes:
+def _by_torch(model: Any, arrays: Sequence[Array]) -> list[Array]:
     import torch
 
     held = next(model.parameters(), None)
     kind: dict[str, Any] = {}
     if held is not None and held.is_floating_point():
         kind = {"dtype": held.dtype, "device": held.device}
-    tensors = [
-        torch.zeros(1, *([] if channels is None else [channels]), *sizes, **kind)
-        for channels, sizes in inputs.values()
-    ]
     with _evaluated(model), torch.no_grad():
-        result = model(*tensors)
-    return [tuple(one.shape[1:]) for one in _flat(result) if isinstance(one, torch.Tensor)]
+        result = model(*[torch.from_numpy(array).to(**kind) for array in arrays])
+    found = [one.detach().cpu() for one in _flat(result) if isinstance(one, torch.Tensor)]
+    # numpy has no floats as short as bfloat16
+    return [(one.double() if one.is_floating_point() else one).numpy() for one in found]
 
 
 @contextmanager
@@ -71,15 +92,13 @@ def _evaluated(model: Any) -> Iterator[None]:
             part.training = training
 
 
-def _by_keras(model: Any, inputs: Inputs) -> Shapes:
-    import numpy as np
+def _by_keras(model: Any, arrays: Sequence[Array]) -> list[Array]:
+    import keras
 
-    arrays = [
-        np.zeros((1, *sizes, *([] if channels is None else [channels])), dtype="float32")
-        for channels, sizes in inputs.values()
-    ]
-    result = model(arrays[0] if len(arrays) == 1 else arrays, training=False)
-    return [tuple(map(int, one.shape[1:])) for one in _flat(result) if hasattr(one, "shape")]
+    given = list(arrays)
+    result = model(given[0] if len(given) == 1 else given, training=False)
+    found = [one for one in _flat(result) if hasattr(one, "shape")]
+    return [keras.ops.convert_to_numpy(one) for one in found]
 
 
 def _flat(result: Any) -> Iterator[Any]:
