@@ -25,8 +25,8 @@ FLOORS = (
     {"solver", "model"},
     {"designer", "tracing", "checkers"},
     {"assertions", "render"},
-    {"cli", "integrations", "testing", "pytest_plugin"},
-    {"__main__"},
+    {"cli", "integrations", "testing"},
+    {"__main__", "pytest_plugin"},
 )
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 
