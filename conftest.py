@@ -37,4 +37,7 @@ docstrings = Sybil(
     document_types={".py": PythonDocStringDocument},
 )
 
+# A project of its own: tests/test_example_project.py runs its tests as its people do.
+collect_ignore = ["docs/examples/segmenter"]
+
 pytest_collect_file = (pages + docstrings).pytest()
