@@ -1,0 +1,491 @@
+"""What a goal compiles to: a layered graph whose paths from the start to the end are the designs.
+
+A state holds what later stages need and nothing else, so that designs which differ only before it
+are one. Search, Pareto fronts, counting, indexing and sampling all run on this graph. What cannot
+reach the end is not in it, so a walk along the arcs has no dead ends.
+"""
+
+from __future__ import annotations
+
+from fractions import Fraction
+from math import prod
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from deconvcalc import costs
+from deconvcalc.designer.candidates import (
+    POOLS,
+    Move,
+    hollow,
+    is_aligned,
+    moves,
+    needed,
+    options,
+)
+from deconvcalc.errors import UndecidedError
+from deconvcalc.values import LARGEST
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from deconvcalc.designer.candidates import Option, Size
+    from deconvcalc.designer.goals import Goal
+
+__all__ = ["END", "MOST_STEPS", "Arc", "Lattice", "Step"]
+
+MOST_STEPS = 20_000_000
+"""A lattice is not built beyond so many steps."""
+
+
+class State(NamedTuple):
+    """What later stages need to know.
+
+    Attributes:
+        sizes: for each track.
+        channels: what the rule for channels needs.
+        met: how many of the sizes to pass through are behind.
+        needs: for each track how many outputs here must be seen together, or ().
+        spent: for each budget that adds up what was spent.
+        peak: the largest memory of a stage so far; 0 where nobody asks.
+    """
+
+    sizes: tuple[Size, ...]
+    channels: int
+    met: int
+    needs: tuple[int, ...]
+    spent: tuple[Fraction, ...]
+    peak: int
+
+
+END: tuple[()] = ()
+"""The state after the last stage. All designs end in it, and nothing leaves it."""
+
+
+class Arc(NamedTuple):
+    """One option of a stage at a state.
+
+    Attributes:
+        option: the id of the option.
+        choice: the id of the channels chosen.
+        state: the state that it leads to.
+        costs: parameters, multiply-accumulates, memory in bytes; where the state holds the peak,
+            how much the peak grows instead.
+    """
+
+    option: int
+    choice: int
+    state: Any
+    costs: tuple[int, int, int]
+
+
+class Step(NamedTuple):
+    """Several options at once, which lead to one state.
+
+    Attributes:
+        move: the options.
+        choice: the id of the channels chosen.
+        state: the state that it leads to.
+        weight: how many parameters a tap costs.
+        bias: how many parameters it costs besides.
+        work: how many multiply-accumulates a tap costs.
+        memory: as in `Arc`.
+    """
+
+    move: Move
+    choice: int
+    state: Any
+    weight: int
+    bias: int
+    work: int
+    memory: int
+
+
+class Lattice:
+    """The graph of a goal.
+
+    Args:
+        goal: the goal.
+        peak: whether states hold the largest memory so far, so that it adds like other costs.
+
+    Attributes:
+        options: the alphabet; an option's id is its index.
+        moves: the options as moves.
+        start: the state before the first stage.
+        depth: how many stages there are at most.
+        empty: whether there is no design.
+    """
+
+    def __init__(self, goal: Goal, *, peak: bool = False) -> None:
+        self.goal = goal
+        self.peak = peak
+        self.options: tuple[Option, ...] = options(goal)
+        self.moves = moves(goal, self.options)
+        self.depth = goal.stages[-1]
+        self.start: Any = State(
+            goal.sources,
+            goal.channels.start,
+            self._met(goal.sources, 0) or 0,
+            goal.receptive_field,
+            tuple([Fraction(0) for budget in goal.budgets if not budget.is_peak]),
+            0,
+        )
+        self._peaks = [budget for budget in goal.budgets if budget.is_peak]
+        self._sums = [budget for budget in goal.budgets if not budget.is_peak]
+        self._reached: dict[tuple[Size, ...], list[tuple[Move, tuple[Size, ...]]]] = {}
+        self._work = 0
+        self.layers: list[dict[Any, list[Step]]] = []
+        self._build()
+
+    @property
+    def empty(self) -> bool:
+        """Whether there is no design."""
+        return not self.layers[0]
+
+    # What everything else runs on.
+
+    def steps(self, depth: int, state: Any) -> Sequence[Step]:
+        """What leads on from a state, several options at once."""
+        return self.layers[depth].get(state, ()) if state != END else ()
+
+    def arcs(self, depth: int, state: Any) -> Sequence[Arc]:
+        """What leads on from a state, in the order of option and choice; of equal ones END first."""
+        made = [arc for step in self.steps(depth, state) for arc in expanded(step)]
+        made.sort(key=lambda arc: (arc.option, arc.choice, arc.state != END))
+        return made
+
+    def final(self, depth: int, state: Any) -> bool:  # noqa: ARG002  # the end is one state
+        """Whether a design ends here."""
+        return bool(state == END)
+
+    # Building.
+
+    def _build(self) -> None:
+        """Forwards all states that are reached, then backwards those that reach the end."""
+        ahead = self._sizes_ahead()
+        layer: dict[Any, list[Step]] = {self.start: []}
+        self.layers = []
+        for depth in range(self.depth):
+            found: dict[Any, list[Step]] = {}
+            following: dict[Any, list[Step]] = {}
+            for state in layer:
+                steps = found[state] = list(self._steps(depth, state, ahead))
+                for step in steps:
+                    if step.state != END:
+                        following[step.state] = []
+            self.layers.append(found)
+            layer = following
+        self._prune()
+
+    def _prune(self) -> None:
+        alive: Any = ()
+        for depth in range(self.depth - 1, -1, -1):
+            kept = {}
+            for state, steps in self.layers[depth].items():
+                left = [step for step in steps if step.state == END or step.state in alive]
+                if left:
+                    kept[state] = left
+            self.layers[depth] = alive = kept
+
+    def _sizes_ahead(self) -> list[set[tuple[Size, ...]]]:
+        """For each number of stages done, the sizes that are reached and reach the target."""
+        goal = self.goal
+        levels: list[set[tuple[Size, ...]]] = [{goal.sources}]
+        for _ in range(self.depth):
+            reached: set[tuple[Size, ...]] = set()
+            for sizes in levels[-1]:
+                reached.update([after for _, after in self._after(sizes)])
+            levels.append(reached)
+        last = goal.stages[0]
+        alive: set[tuple[Size, ...]] = set()
+        for depth in range(self.depth, -1, -1):
+            ends = depth >= last and depth in goal.stages
+            levels[depth] = {
+                sizes
+                for sizes in levels[depth]
+                if (ends and sizes == goal.targets)
+                or any(after in alive for _, after in self._reached.get(sizes, ()))
+            }
+            alive = levels[depth]
+        return levels
+
+    def _after(self, sizes: tuple[Size, ...]) -> list[tuple[Move, tuple[Size, ...]]]:
+        """What the moves make of sizes, of those that the goal allows."""
+        kept = self._reached.get(sizes)
+        if kept is None:
+            kept = self._reached[sizes] = list(self._moved(sizes))
+            self._count(len(self.moves))
+        return kept
+
+    def _count(self, steps: int) -> None:
+        self._work += steps
+        if self._work > MOST_STEPS:
+            raise UndecidedError(
+                f"the space of designs has more than {MOST_STEPS:,} steps between sizes",
+                rule="work",
+                hint="Narrow kernel_size, stride or padding, share the parameters, ask for "
+                "divisors, or for fewer stages.",
+            )
+
+    def _moved(self, sizes: tuple[Size, ...]) -> Iterator[tuple[Move, tuple[Size, ...]]]:
+        goal = self.goal
+        track_parts = [goal.parts_of_axes[axes[0]] for axes in goal.tracks]
+        in_n = goal.in_n is not None
+        for move in self.moves:
+            after: list[Size] = []
+            for size, target, part in zip(sizes, goal.targets, track_parts, strict=True):
+                if in_n:
+                    made = composed(size, move.maps[part])
+                    most, numbers = goal.growth, move.maps[part]
+                    fits = made is not None and fits_in_n(size, made, target, numbers, most)
+                else:
+                    slope, offset, divisor, low = move.maps[part]
+                    if size < low:  # type: ignore[operator]
+                        break
+                    made = (slope * size + offset) // divisor  # type: ignore[operator]
+                    fits = self._grows(size, made, target)
+                if not fits or not self._placed(move, part, size, made):
+                    break
+                after.append(made)  # type: ignore[arg-type]  # not None
+            else:
+                yield move, tuple(after)
+
+    def _grows(self, n: Any, m: Any, target: Any) -> bool:
+        """Whether a stage goes from n to m in the direction of the target, and no faster."""
+        most = self.goal.growth
+        if self.goal.direction == "up":
+            return n <= m <= target and (most is None or m <= most * n)
+        return target <= m <= n and m >= 1 and (most is None or n <= most * m)
+
+    def _placed(self, move: Move, part: int, n: Any, m: Any) -> bool:
+        goal = self.goal
+        one = move.parts[part]
+        if goal.aligned and not is_aligned(move.op, one, n, m):
+            return False
+        if not goal.holes and hollow(move.op, one, n, m):
+            return False
+        for name, by in goal.divisors:
+            if name == "size" and not _divides(by, m):
+                return False
+        return True
+
+    def _met(self, sizes: tuple[Size, ...], met: int) -> int | None:
+        """How many sizes to pass through are behind; None where one was passed by."""
+        through = self.goal.through
+        if met < len(through) and sizes == through[met]:
+            met += 1
+        if met < len(through):
+            up = self.goal.direction == "up"
+            for size, wanted in zip(sizes, through[met], strict=True):
+                if _beyond(size, wanted) if up else _beyond(wanted, size):
+                    return None
+        return met
+
+    def _steps(self, depth: int, state: Any, ahead: list[set[tuple[Size, ...]]]) -> Iterator[Step]:
+        goal = self.goal
+        sizes, channels, met, needs, spent, peak = state
+        deep = goal.channels.count(channels)
+        numbers = goal.numbers(sizes)
+        turns = list(goal.channels.steps(depth, channels, goal.stages))
+        multiple = next((by for name, by in goal.divisors if name == "channels"), 1)
+        turns = [turn for turn in turns if turn[1] % multiple == 0]  # type: ignore[operator]
+        self._count(len(self._after(sizes)) * len(turns))
+        for move, after in self._after(sizes):
+            ends = after == goal.targets
+            goes_on = after in ahead[depth + 1]
+            if not ends and not goes_on:
+                continue
+            now = self._met(after, met)
+            if now is None:
+                continue
+            wanted = self._needs(move, needs) if needs else ()
+            for choice, made, following, last in turns:
+                if last and not (ends and now == len(goal.through) and max(wanted, default=1) == 1):
+                    continue
+                if not last and not goes_on:
+                    continue
+                if made != deep and move.op in POOLS:
+                    continue
+                weight, bias, work, memory = self.charges(move, deep, made, numbers, after)
+                if any(memory * b.cost.weights[2] > b.most for b in self._peaks):
+                    continue
+                paid = self._paid(spent, move, sizes, after, (deep, made), (weight, bias, work))
+                if paid is None:
+                    continue
+                if self.peak:
+                    highest = max(peak, memory)
+                    memory = highest - peak
+                else:
+                    highest = 0
+                to = END if last else State(after, following, now, wanted, paid, highest)
+                yield Step(move, choice, to, weight, bias, work, memory)
+
+    def _needs(self, move: Move, needs: tuple[int, ...]) -> tuple[int, ...]:
+        parts = [self.goal.parts_of_axes[axes[0]] for axes in self.goal.tracks]
+        return tuple(
+            [
+                needed(move.op, move.parts[part], reach)
+                for part, reach in zip(parts, needs, strict=True)
+            ]
+        )
+
+    def charges(
+        self,
+        move: Move,
+        inputs: int,
+        outputs: int,
+        numbers: tuple[int, ...],
+        after: tuple[Size, ...],
+    ) -> tuple[int, int, int, int]:
+        """For a move: parameters and work of each tap, of the bias, and the bytes held at once.
+
+        Args:
+            move: the move.
+            inputs: how many channels go in.
+            outputs: how many come out.
+            numbers: the sizes before it, as numbers.
+            after: the sizes after it.
+        """
+        goal = self.goal
+        each = goal.sizes(numbers)
+        then = goal.sizes(goal.numbers(after))
+        made = costs.memory(outputs, then) or 0
+        held = costs.memory(inputs, each) or 0
+        if move.op in POOLS:
+            return 0, 0, 0, held + made
+        wide = outputs * move.shuffle
+        if move.op == "conv_transpose":
+            places, peak = prod(each), held + made
+        elif move.op == "resize_conv":
+            factors = [move.parts[part].factor for part in goal.parts_of_axes]
+            large = costs.memory(inputs, [n * f for n, f in zip(each, factors, strict=True)]) or 0
+            places, peak = prod(then), max(held + large, large + made)
+        elif move.op == "pixel_shuffle":
+            places, peak = prod(then) // move.shuffle, max(held, made) + made
+        else:
+            places, peak = prod(then), held + made
+        weight = costs.weights(1, inputs, wide)
+        return weight, wide if goal.bias else 0, weight * places, peak
+
+    def _paid(
+        self,
+        spent: tuple[Fraction, ...],
+        move: Move,
+        sizes: tuple[Size, ...],
+        after: tuple[Size, ...],
+        channels: tuple[int, int],
+        charges: tuple[int, int, int],
+    ) -> tuple[Fraction, ...] | None:
+        """What was spent of each budget after a step; None where one is exceeded."""
+        if not spent:
+            return ()
+        taps = move.taps[0]  # with such budgets every move is one option
+        weight, bias, work = charges
+        total = []
+        for before, budget in zip(spent, self._sums, strict=True):
+            if budget.cost.function is not None:
+                paid = self.asked(budget.cost.function, move.options[0], sizes, after, channels)
+            else:
+                parameters, macs, _ = budget.cost.weights
+                paid = parameters * (weight * taps + bias) + macs * work * taps
+            if before + paid > budget.most:
+                return None
+            total.append(before + paid)
+        return tuple(total)
+
+    def asked(
+        self,
+        function: Callable[[Any], Any],
+        option: int,
+        sizes: tuple[Size, ...],
+        after: tuple[Size, ...],
+        channels: tuple[int, int],
+    ) -> Fraction:
+        """What a user's function says of a stage."""
+        from deconvcalc.designer.plans import Stage, user_cost
+
+        goal = self.goal
+        stage = Stage(
+            self.options[option],
+            goal.sizes(goal.numbers(sizes)),
+            goal.sizes(goal.numbers(after)),
+            channels,
+            goal.parts_of_axes,
+            goal.bias,
+        )
+        return user_cost(function, stage)
+
+
+def expanded(step: Step) -> Iterator[Arc]:
+    """The options of a step, the fewest taps first."""
+    for option, taps in zip(step.move.options, step.move.taps, strict=True):
+        paid = (step.weight * taps + step.bias, step.work * taps, step.memory)
+        yield Arc(option, step.choice, step.state, paid)
+
+
+# Sizes in n: (a, b, c) is floor((a*n + b)/c), with a or c 1.
+
+
+def composed(size: Any, numbers: tuple[int, int, int, int]) -> tuple[int, int, int] | None:
+    """A stage after a size in n, or None where the result has another form."""
+    slope, offset, divisor = size
+    by, plus, over, _ = numbers
+    if by > 1 and divisor > 1:
+        return None
+    if over > 1 and slope > 1:
+        return None
+    made = (slope * by, offset * by + plus * divisor, divisor * over)
+    return None if max(made) > LARGEST else made
+
+
+def fits_in_n(
+    n: Any, m: Any, target: Any, numbers: tuple[int, int, int, int], most: Fraction | None
+) -> bool:
+    """Whether a stage takes every size that is meant, and goes the way of the target.
+
+    Meant are the n from 1 on with a target of at least 1.
+    """
+    first = max(-(-(target[2] - target[1]) // target[0]), 1)
+    least = (n[0] * first + n[1]) // n[2]
+    if least < numbers[3] or (m[0] * first + m[1]) // m[2] < 1:
+        return False
+    if m[2] == 1 and target[2] == 1 and m[0] >= n[0] and target[0] >= m[0]:
+        grows = _below(n, m, first) and _below(m, target, first)
+        if grows:
+            return most is None or _below(m, n, first, most)
+        if m[0] > 1:
+            return False
+    if m[2] < n[2] or target[2] % m[2]:
+        return False
+    # The stage as a function of its own input: in s steps that gains s, and the output gains 1.
+    _, plus, stride, _ = numbers
+    if most is not None and stride > most:
+        return False
+    for size in range(least, least + stride):
+        made = (size + plus) // stride
+        if made > size or (most is not None and size > most * made):
+            return False
+    return True
+
+
+def _below(n: Any, m: Any, first: int, factor: Fraction | int = 1) -> bool:
+    """Whether n <= factor*m from `first` on, both linear."""
+    rise = factor * m[0] - n[0]
+    return bool(rise >= 0 and rise * first + factor * m[1] - n[1] >= 0)
+
+
+def _divides(by: Any, m: Any) -> bool:
+    if isinstance(m, int):
+        return m % by == 0
+    slope, offset, divisor = m
+    return divisor == 1 and slope % by == 0 and offset % by == 0
+
+
+def _beyond(one: Any, other: Any) -> bool:
+    """Whether a size lies beyond another: for sizes in n, for some n."""
+    if isinstance(one, int):
+        return bool(one > other)
+    return one != other and not _below_any(one, other)
+
+
+def _below_any(one: Any, other: Any) -> bool:
+    """Whether floor((a*n + b)/c) <= floor((A*n + B)/C) for all n from far on."""
+    return bool((one[0] * other[2], one[1] * other[2]) <= (other[0] * one[2], other[1] * one[2]))
