@@ -24,7 +24,23 @@ if TYPE_CHECKING:
     from deconvcalc.designer.goals import Goal
     from deconvcalc.layers import Layer
 
-__all__ = ["DOWN", "MOST_OPTIONS", "UP", "Move", "Option", "Part", "Size", "options"]
+__all__ = [
+    "DOWN",
+    "ENLARGING",
+    "MOST_OPTIONS",
+    "POOLS",
+    "UP",
+    "Move",
+    "Numbers",
+    "Option",
+    "Part",
+    "Size",
+    "alphabet",
+    "hollow",
+    "is_aligned",
+    "needed",
+    "options",
+]
 
 UP = ("conv_transpose", "resize_conv", "pixel_shuffle", "conv")
 """What a decoder may be made of; its convolutions have stride 1."""
@@ -394,10 +410,36 @@ class Move:
         self.options = tuple([i for _, i in found])
 
 
-def moves(goal: Goal, alphabet: Sequence[Option]) -> tuple[Move, ...]:
+_KEPT: dict[Any, tuple[tuple[Option, ...], tuple[Move, ...]]] = {}
+MOST_KEPT = 16
+"""How many alphabets are kept: a search asks about many sizes within the same bounds."""
+
+
+def alphabet(goal: Goal) -> tuple[tuple[Option, ...], tuple[Move, ...]]:
+    """The options of a stage and the moves that they make; those asked for before are kept."""
+    key = (
+        goal.ops,
+        goal.bounds,
+        goal.direction,
+        goal.parts_of_axes,
+        goal.divisors,
+        (goal.holes, goal.checkerboard, goal.aligned, goal.overlap),
+        (bool(goal.receptive_field), goal.splits_moves),
+    )
+    kept = _KEPT.get(key)
+    if kept is None:
+        every = options(goal)
+        kept = every, moves(goal, every)
+        if len(_KEPT) >= MOST_KEPT:
+            _KEPT.clear()
+        _KEPT[key] = kept
+    return kept
+
+
+def moves(goal: Goal, every: Sequence[Option]) -> tuple[Move, ...]:
     """The options as moves, in the order of their first options."""
     found: dict[Any, list[Option]] = {}
-    for option in alphabet:
+    for option in every:
         maps = tuple([map_of(option.op, part) for part in option.parts])
         found.setdefault((option.op, maps, _told_apart(goal, option)), []).append(option)
     axes = goal.parts_of_axes

@@ -12,17 +12,8 @@ from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from deconvcalc import costs
-from deconvcalc.designer.candidates import (
-    POOLS,
-    Move,
-    hollow,
-    is_aligned,
-    moves,
-    needed,
-    options,
-)
-from deconvcalc.errors import UndecidedError
-from deconvcalc.values import LARGEST
+from deconvcalc.designer.candidates import POOLS, Move, alphabet, needed
+from deconvcalc.designer.ways import Ways
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -30,10 +21,7 @@ if TYPE_CHECKING:
     from deconvcalc.designer.candidates import Option, Size
     from deconvcalc.designer.goals import Goal
 
-__all__ = ["END", "MOST_STEPS", "Arc", "Lattice", "Step"]
-
-MOST_STEPS = 20_000_000
-"""A lattice is not built beyond so many steps."""
+__all__ = ["END", "Arc", "Lattice", "Step", "expanded", "places"]
 
 
 class State(NamedTuple):
@@ -84,6 +72,8 @@ class Step(NamedTuple):
         move: the options.
         choice: the id of the channels chosen.
         state: the state that it leads to.
+        after: the sizes that it gives, for each track.
+        channels: how many go in, and how many come out.
         weight: how many parameters a tap costs.
         bias: how many parameters it costs besides.
         work: how many multiply-accumulates a tap costs.
@@ -93,6 +83,8 @@ class Step(NamedTuple):
     move: Move
     choice: int
     state: Any
+    after: tuple[Size, ...]
+    channels: tuple[int, int]
     weight: int
     bias: int
     work: int
@@ -117,8 +109,8 @@ class Lattice:
     def __init__(self, goal: Goal, *, peak: bool = False) -> None:
         self.goal = goal
         self.peak = peak
-        self.options: tuple[Option, ...] = options(goal)
-        self.moves = moves(goal, self.options)
+        self.options: tuple[Option, ...]
+        self.options, self.moves = alphabet(goal)
         self.depth = goal.stages[-1]
         self.start: Any = State(
             goal.sources,
@@ -130,10 +122,22 @@ class Lattice:
         )
         self._peaks = [budget for budget in goal.budgets if budget.is_peak]
         self._sums = [budget for budget in goal.budgets if not budget.is_peak]
-        self._reached: dict[tuple[Size, ...], list[tuple[Move, tuple[Size, ...]]]] = {}
-        self._work = 0
-        self.layers: list[dict[Any, list[Step]]] = []
-        self._build()
+        self._layers: list[dict[Any, list[Step]]] | None = None
+        self._ways: Ways | None = None
+
+    @property
+    def ways(self) -> Ways:
+        """The ways between sizes."""
+        if self._ways is None:
+            self._ways = Ways(self.goal, self.moves)
+        return self._ways
+
+    @property
+    def layers(self) -> list[dict[Any, list[Step]]]:
+        """For each number of stages done the states, and the steps that lead on from them."""
+        if self._layers is None:
+            self._layers = self._built()
+        return self._layers
 
     @property
     def empty(self) -> bool:
@@ -158,11 +162,11 @@ class Lattice:
 
     # Building.
 
-    def _build(self) -> None:
+    def _built(self) -> list[dict[Any, list[Step]]]:
         """Forwards all states that are reached, then backwards those that reach the end."""
-        ahead = self._sizes_ahead()
+        ahead = self.ways.alive
         layer: dict[Any, list[Step]] = {self.start: []}
-        self.layers = []
+        layers: list[dict[Any, list[Step]]] = []
         for depth in range(self.depth):
             found: dict[Any, list[Step]] = {}
             following: dict[Any, list[Step]] = {}
@@ -171,101 +175,17 @@ class Lattice:
                 for step in steps:
                     if step.state != END:
                         following[step.state] = []
-            self.layers.append(found)
+            layers.append(found)
             layer = following
-        self._prune()
-
-    def _prune(self) -> None:
         alive: Any = ()
         for depth in range(self.depth - 1, -1, -1):
             kept = {}
-            for state, steps in self.layers[depth].items():
+            for state, steps in layers[depth].items():
                 left = [step for step in steps if step.state == END or step.state in alive]
                 if left:
                     kept[state] = left
-            self.layers[depth] = alive = kept
-
-    def _sizes_ahead(self) -> list[set[tuple[Size, ...]]]:
-        """For each number of stages done, the sizes that are reached and reach the target."""
-        goal = self.goal
-        levels: list[set[tuple[Size, ...]]] = [{goal.sources}]
-        for _ in range(self.depth):
-            reached: set[tuple[Size, ...]] = set()
-            for sizes in levels[-1]:
-                reached.update([after for _, after in self._after(sizes)])
-            levels.append(reached)
-        last = goal.stages[0]
-        alive: set[tuple[Size, ...]] = set()
-        for depth in range(self.depth, -1, -1):
-            ends = depth >= last and depth in goal.stages
-            levels[depth] = {
-                sizes
-                for sizes in levels[depth]
-                if (ends and sizes == goal.targets)
-                or any(after in alive for _, after in self._reached.get(sizes, ()))
-            }
-            alive = levels[depth]
-        return levels
-
-    def _after(self, sizes: tuple[Size, ...]) -> list[tuple[Move, tuple[Size, ...]]]:
-        """What the moves make of sizes, of those that the goal allows."""
-        kept = self._reached.get(sizes)
-        if kept is None:
-            kept = self._reached[sizes] = list(self._moved(sizes))
-            self._count(len(self.moves))
-        return kept
-
-    def _count(self, steps: int) -> None:
-        self._work += steps
-        if self._work > MOST_STEPS:
-            raise UndecidedError(
-                f"the space of designs has more than {MOST_STEPS:,} steps between sizes",
-                rule="work",
-                hint="Narrow kernel_size, stride or padding, share the parameters, ask for "
-                "divisors, or for fewer stages.",
-            )
-
-    def _moved(self, sizes: tuple[Size, ...]) -> Iterator[tuple[Move, tuple[Size, ...]]]:
-        goal = self.goal
-        track_parts = [goal.parts_of_axes[axes[0]] for axes in goal.tracks]
-        in_n = goal.in_n is not None
-        for move in self.moves:
-            after: list[Size] = []
-            for size, target, part in zip(sizes, goal.targets, track_parts, strict=True):
-                if in_n:
-                    made = composed(size, move.maps[part])
-                    most, numbers = goal.growth, move.maps[part]
-                    fits = made is not None and fits_in_n(size, made, target, numbers, most)
-                else:
-                    slope, offset, divisor, low = move.maps[part]
-                    if size < low:  # type: ignore[operator]
-                        break
-                    made = (slope * size + offset) // divisor  # type: ignore[operator]
-                    fits = self._grows(size, made, target)
-                if not fits or not self._placed(move, part, size, made):
-                    break
-                after.append(made)  # type: ignore[arg-type]  # not None
-            else:
-                yield move, tuple(after)
-
-    def _grows(self, n: Any, m: Any, target: Any) -> bool:
-        """Whether a stage goes from n to m in the direction of the target, and no faster."""
-        most = self.goal.growth
-        if self.goal.direction == "up":
-            return n <= m <= target and (most is None or m <= most * n)
-        return target <= m <= n and m >= 1 and (most is None or n <= most * m)
-
-    def _placed(self, move: Move, part: int, n: Any, m: Any) -> bool:
-        goal = self.goal
-        one = move.parts[part]
-        if goal.aligned and not is_aligned(move.op, one, n, m):
-            return False
-        if not goal.holes and hollow(move.op, one, n, m):
-            return False
-        for name, by in goal.divisors:
-            if name == "size" and not _divides(by, m):
-                return False
-        return True
+            layers[depth] = alive = kept
+        return layers
 
     def _met(self, sizes: tuple[Size, ...], met: int) -> int | None:
         """How many sizes to pass through are behind; None where one was passed by."""
@@ -287,8 +207,9 @@ class Lattice:
         turns = list(goal.channels.steps(depth, channels, goal.stages))
         multiple = next((by for name, by in goal.divisors if name == "channels"), 1)
         turns = [turn for turn in turns if turn[1] % multiple == 0]  # type: ignore[operator]
-        self._count(len(self._after(sizes)) * len(turns))
-        for move, after in self._after(sizes):
+        ways = self.ways.out.get(sizes, ())
+        self.ways.count(len(ways) * len(turns))
+        for move, after in ways:
             ends = after == goal.targets
             goes_on = after in ahead[depth + 1]
             if not ends and not goes_on:
@@ -316,7 +237,9 @@ class Lattice:
                 else:
                     highest = 0
                 to = END if last else State(after, following, now, wanted, paid, highest)
-                yield Step(move, choice, to, weight, bias, work, memory)
+                yield Step(
+                    move, choice, to, after, (deep, made), weight, bias, work, memory
+                )
 
     def _needs(self, move: Move, needs: tuple[int, ...]) -> tuple[int, ...]:
         parts = [self.goal.parts_of_axes[axes[0]] for axes in self.goal.tracks]
@@ -352,18 +275,17 @@ class Lattice:
         if move.op in POOLS:
             return 0, 0, 0, held + made
         wide = outputs * move.shuffle
-        if move.op == "conv_transpose":
-            places, peak = prod(each), held + made
-        elif move.op == "resize_conv":
+        if move.op == "resize_conv":
             factors = [move.parts[part].factor for part in goal.parts_of_axes]
             large = costs.memory(inputs, [n * f for n, f in zip(each, factors, strict=True)]) or 0
-            places, peak = prod(then), max(held + large, large + made)
+            peak = max(held + large, large + made)
         elif move.op == "pixel_shuffle":
-            places, peak = prod(then) // move.shuffle, max(held, made) + made
+            peak = max(held, made) + made
         else:
-            places, peak = prod(then), held + made
+            peak = held + made
         weight = costs.weights(1, inputs, wide)
-        return weight, wide if goal.bias else 0, weight * places, peak
+        work = weight * places(move, prod(each), prod(then))
+        return weight, wide if goal.bias else 0, work, peak
 
     def _paid(
         self,
@@ -414,69 +336,24 @@ class Lattice:
         return user_cost(function, stage)
 
 
+def places(move: Move, before: int, after: int) -> int:
+    """At how many places a stage multiplies: a transposed convolution on its input.
+
+    Args:
+        move: what it does.
+        before: the pixels that come in.
+        after: the pixels that go out.
+    """
+    if move.op == "conv_transpose":
+        return before
+    return after // move.shuffle
+
+
 def expanded(step: Step) -> Iterator[Arc]:
     """The options of a step, the fewest taps first."""
     for option, taps in zip(step.move.options, step.move.taps, strict=True):
         paid = (step.weight * taps + step.bias, step.work * taps, step.memory)
         yield Arc(option, step.choice, step.state, paid)
-
-
-# Sizes in n: (a, b, c) is floor((a*n + b)/c), with a or c 1.
-
-
-def composed(size: Any, numbers: tuple[int, int, int, int]) -> tuple[int, int, int] | None:
-    """A stage after a size in n, or None where the result has another form."""
-    slope, offset, divisor = size
-    by, plus, over, _ = numbers
-    if by > 1 and divisor > 1:
-        return None
-    if over > 1 and slope > 1:
-        return None
-    made = (slope * by, offset * by + plus * divisor, divisor * over)
-    return None if max(made) > LARGEST else made
-
-
-def fits_in_n(
-    n: Any, m: Any, target: Any, numbers: tuple[int, int, int, int], most: Fraction | None
-) -> bool:
-    """Whether a stage takes every size that is meant, and goes the way of the target.
-
-    Meant are the n from 1 on with a target of at least 1.
-    """
-    first = max(-(-(target[2] - target[1]) // target[0]), 1)
-    least = (n[0] * first + n[1]) // n[2]
-    if least < numbers[3] or (m[0] * first + m[1]) // m[2] < 1:
-        return False
-    if m[2] == 1 and target[2] == 1 and m[0] >= n[0] and target[0] >= m[0]:
-        grows = _below(n, m, first) and _below(m, target, first)
-        if grows:
-            return most is None or _below(m, n, first, most)
-        if m[0] > 1:
-            return False
-    if m[2] < n[2] or target[2] % m[2]:
-        return False
-    # The stage as a function of its own input: in s steps that gains s, and the output gains 1.
-    _, plus, stride, _ = numbers
-    if most is not None and stride > most:
-        return False
-    for size in range(least, least + stride):
-        made = (size + plus) // stride
-        if made > size or (most is not None and size > most * made):
-            return False
-    return True
-
-
-def _below(n: Any, m: Any, first: int, factor: Fraction | int = 1) -> bool:
-    """Whether n <= factor*m from `first` on, both linear."""
-    rise = factor * m[0] - n[0]
-    return bool(rise >= 0 and rise * first + factor * m[1] - n[1] >= 0)
-
-
-def _divides(by: Any, m: Any) -> bool:
-    if isinstance(m, int):
-        return m % by == 0
-    slope, offset, divisor = m
-    return divisor == 1 and slope % by == 0 and offset % by == 0
 
 
 def _beyond(one: Any, other: Any) -> bool:

@@ -1,0 +1,313 @@
+"""The exact best designs, in order: what is still to pay is known, so nothing is tried in vain.
+
+A backward pass over the lattice finds for every state the least that the rest costs. Then paths are
+grown from the start, always the one with the least total first, and the next one beside it only
+when it is its turn (A* with a perfect bound, successors sorted lazily). So the k best cost little
+more than the best. Equal costs come in the order of their options, stage by stage.
+
+Costs are exact: ints, or fractions where floats come in. Where a goal asks only for sizes, costs at
+a stage depend on its size and its depth alone, and the backward pass runs on the ways between sizes
+(in numpy where that is loaded already: it gives the same, faster).
+"""
+
+from __future__ import annotations
+
+import sys
+from fractions import Fraction
+from heapq import heappop, heappush
+from math import lcm, prod
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from deconvcalc.designer.candidates import POOLS
+from deconvcalc.designer.channels import Channels, Halving, Listed
+from deconvcalc.designer.lattice import END, Lattice, expanded, places
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from deconvcalc.designer.goals import Goal
+    from deconvcalc.designer.measures import Cost
+
+__all__ = ["Charge", "Path", "Search"]
+
+Path = tuple[tuple[int, int], ...]
+"""The option and the channels chosen at each stage."""
+
+
+class Next(NamedTuple):
+    """A way on from a state.
+
+    Attributes:
+        rest: what it costs, with the least that the rest costs then.
+        option, choice: what is chosen.
+        state: where it leads.
+        cost: what it costs by itself.
+    """
+
+    rest: Any
+    option: int
+    choice: int
+    state: Any
+    cost: Any
+
+
+class Charge:
+    """A cost as whole numbers, so that sums are exact and quick.
+
+    Attributes:
+        cost: the cost.
+        scale: what the whole numbers are to be divided by.
+        weights: of parameters, multiply-accumulates and memory; () for a function.
+    """
+
+    def __init__(self, cost: Cost) -> None:
+        self.cost = cost
+        self.scale = lcm(*[weight.denominator for weight in cost.weights])
+        self.weights = tuple([int(weight * self.scale) for weight in cost.weights])
+        self._asked: dict[Any, Any] = {}
+
+    def exact(self, value: Any) -> Fraction:
+        """A sum of whole numbers as what it means."""
+        return Fraction(value) / self.scale
+
+    def priced(self, lattice: Lattice, depth: int, state: Any) -> Iterator[tuple[Any, int, int, Any]]:
+        """What leads on from a state: (cost, option, choice, state), in any order."""
+        if self.cost.function is None:
+            parameters, macs, memory = self.weights
+            for step in lattice.steps(depth, state):
+                each = parameters * step.weight + macs * step.work
+                fixed = parameters * step.bias + memory * step.memory
+                for option, taps in zip(step.move.options, step.move.taps, strict=True):
+                    yield each * taps + fixed, option, step.choice, step.state
+            return
+        for step in lattice.steps(depth, state):
+            for arc in expanded(step):
+                yield self._said(lattice, state, step, arc.option), arc.option, arc.choice, arc.state
+
+    def least(self, lattice: Lattice, depth: int, state: Any, rest: dict[Any, Any]) -> Any:
+        """The least that a state still costs, from what the states after it cost."""
+        if self.cost.function is not None:
+            return min(
+                [
+                    cost + (0 if after == END else rest[after])
+                    for cost, _, _, after in self.priced(lattice, depth, state)
+                ]
+            )
+        parameters, macs, memory = self.weights
+        best = None
+        for step in lattice.steps(depth, state):
+            taps = step.move.taps[0]
+            cost = parameters * (step.weight * taps + step.bias) + macs * step.work * taps
+            cost += memory * step.memory + (0 if step.state == END else rest[step.state])
+            if best is None or cost < best:
+                best = cost
+        return best
+
+    def _said(self, lattice: Lattice, state: Any, step: Any, option: int) -> Any:
+        """What the user's function says of a stage; it is asked once about each."""
+        key = (option, state.sizes, step.after, step.channels)
+        if key not in self._asked:
+            assert self.cost.function is not None
+            said = lattice.asked(self.cost.function, *key)
+            self._asked[key] = said.numerator if said.denominator == 1 else said
+        return self._asked[key]
+
+
+class Search:
+    """The best designs of a goal, one after the other.
+
+    Attributes:
+        charge: the cost in whole numbers.
+        lattice: the graph of the goal.
+        bound: the least that any design costs which has not been given out yet, in whole numbers;
+            None before anything is known. It is right when a search is interrupted, too.
+        engine: "lattice", "sizes" or "numpy": where the backward pass ran.
+    """
+
+    def __init__(self, goal: Goal, cost: Cost, *, numpy: bool | None = None) -> None:
+        self.goal = goal
+        self.charge = Charge(cost)
+        self.lattice = Lattice(goal, peak=cost.has_peak)
+        self.bound: Any = None
+        self.engine = "lattice"
+        if is_plain(goal, cost):
+            loaded = "numpy" in sys.modules if numpy is None else numpy
+            self.engine = "numpy" if loaded else "sizes"
+
+    def paths(self) -> Iterator[tuple[Any, Path]]:
+        """All designs, the cheapest first, with their costs in whole numbers."""
+        best, follow, start = self._prepared()
+        self.bound = best
+        if best is not None:
+            yield from self._ranked(best, follow, start)
+        self.bound = None
+
+    def _prepared(self) -> tuple[Any, Callable[[int, Any], list[Next]], Any]:
+        """The least cost or None, what follows a state in order of what it then costs, the start."""
+        if self.engine == "numpy":
+            from deconvcalc.designer.arrays import sweep
+
+            made = sweep(self)
+            if made is not None:
+                return made
+            self.engine = "sizes"
+        if self.engine == "sizes":
+            return self._swept()
+        lattice, charge = self.lattice, self.charge
+        rest: list[dict[Any, Any]] = [{} for _ in range(lattice.depth + 1)]
+        for depth in range(lattice.depth - 1, -1, -1):
+            after = rest[depth + 1]
+            rest[depth] = {
+                state: charge.least(lattice, depth, state, after)
+                for state in lattice.layers[depth]
+            }
+
+        def follow(depth: int, state: Any) -> list[Next]:
+            after = rest[depth + 1]
+            return sorted(
+                [
+                    Next(cost + (0 if to == END else after[to]), option, choice, to, cost)
+                    for cost, option, choice, to in charge.priced(lattice, depth, state)
+                ],
+                key=in_turn,
+            )
+
+        return rest[0].get(lattice.start), follow, lattice.start
+
+    def _ranked(
+        self, best: Any, follow: Callable[[int, Any], list[Next]], start: Any
+    ) -> Iterator[tuple[Any, Path]]:
+        kept: dict[tuple[int, Any], list[Next]] = {}
+        number = 0
+        first = kept[0, start] = follow(0, start)
+        # (total, path, a number that tells equal ones apart, paid before, place, its neighbours)
+        heap: list[tuple[Any, Path, int, Any, int, list[Next]]] = []
+        if first:
+            heap.append((best, ((first[0].option, first[0].choice),), 0, 0, 0, first))
+        while heap:
+            total, path, _, paid, place, beside = heappop(heap)
+            self.bound = total
+            one = beside[place]
+            if place + 1 < len(beside):
+                other = beside[place + 1]
+                number += 1
+                turn = (*path[:-1], (other.option, other.choice))
+                heappush(heap, (paid + other.rest, turn, number, paid, place + 1, beside))
+            if one.state == END:
+                yield total, path
+                continue
+            key = len(path), one.state
+            after = kept.get(key)
+            if after is None:
+                after = kept[key] = follow(*key)
+            number += 1
+            turn = (*path, (after[0].option, after[0].choice))
+            heappush(heap, (total, turn, number, paid + one.cost, 0, after))
+
+    # Sizes alone.
+
+    def _swept(self) -> tuple[Any, Callable[[int, Any], list[Next]], Any]:
+        """The backward pass over sizes: at each depth the channels are known."""
+        goal = self.goal
+        ways, target, stages = self.lattice.ways, goal.targets, goal.stages
+        tables = channels_by_depth(goal)
+        edges: dict[Any, list[tuple[Any, int, int, bool]]] = {}
+        for sizes in set().union(*ways.alive[: stages[-1]]):
+            edges[sizes] = self._edges(sizes)
+        rest: list[dict[Any, int]] = [{} for _ in range(stages[-1] + 1)]
+        for depth in range(stages[-1] - 1, -1, -1):
+            between, last = tables[depth]
+            after, found = rest[depth + 1], rest[depth]
+            for sizes in ways.alive[depth]:
+                best = None
+                for to, each, fixed, pool in edges[sizes]:
+                    if last is not None and to == target and not (pool and last[2]):
+                        cost = last[0] * each + last[1] * fixed
+                        if best is None or cost < best:
+                            best = cost
+                    if between is not None and to in after and not (pool and between[2]):
+                        cost = between[0] * each + between[1] * fixed + after[to]
+                        if best is None or cost < best:
+                            best = cost
+                if best is not None:
+                    found[sizes] = best
+
+        def follow(depth: int, sizes: Any) -> list[Next]:
+            between, last = tables[depth]
+            after, made = rest[depth + 1], []
+            for move, to in ways.out[sizes]:
+                each, fixed = self._unit(move, sizes, to)
+                pool = move.op in POOLS
+                for turn, ahead, state in (
+                    (last, 0 if to == target else None, END),
+                    (between, after.get(to), to),
+                ):
+                    if turn is None or ahead is None or (pool and turn[2]):
+                        continue
+                    by, plus = turn[0] * each, turn[1] * fixed
+                    for option, taps in zip(move.options, move.taps, strict=True):
+                        cost = by * taps + plus
+                        made.append(Next(cost + ahead, option, 0, state, cost))
+            made.sort(key=in_turn)
+            return made
+
+        return rest[0].get(goal.sources), follow, goal.sources
+
+    def _edges(self, sizes: Any) -> list[tuple[Any, int, int, bool]]:
+        """The ways on from sizes, each with what its cheapest option costs for a channel."""
+        made = []
+        for move, to in self.lattice.ways.out.get(sizes, ()):
+            each, fixed = self._unit(move, sizes, to)
+            made.append((to, each * move.taps[0], fixed, move.op in POOLS))
+        return made
+
+    def _unit(self, move: Any, sizes: Any, to: Any) -> tuple[int, int]:
+        """What a tap costs for a pair of channels, and what is fixed for each that comes out."""
+        if move.op in POOLS:
+            return 0, 0
+        parameters, macs, _ = self.charge.weights
+        goal = self.goal
+        work = 0
+        if macs:
+            before = prod(goal.sizes(goal.numbers(sizes)))
+            after = prod(goal.sizes(goal.numbers(to)))
+            work = macs * places(move, before, after)
+        return move.shuffle * (parameters + work), (parameters if goal.bias else 0) * move.shuffle
+
+
+def in_turn(one: Next) -> tuple[Any, int, int, bool]:
+    """The order of ways on: by what they cost in the end, then by their options."""
+    return one.rest, one.option, one.choice, one.state != END
+
+
+def is_plain(goal: Goal, cost: Cost) -> bool:
+    """Whether costs at a stage depend on nothing but its sizes and its depth."""
+    if cost.function is not None or cost.has_peak:
+        return False
+    if goal.through or goal.receptive_field or goal.budgets:
+        return False
+    if any(name == "channels" for name, _ in goal.divisors):
+        return False
+    rule = goal.channels
+    listed = isinstance(rule, Listed) and rule.choices == 1
+    return listed or type(rule) in (Channels, Halving)
+
+
+Turn = tuple[int, int, bool]
+"""Pairs of channels, channels that come out, and whether they differ from those that go in."""
+
+
+def channels_by_depth(goal: Goal) -> list[tuple[Turn | None, Turn | None]]:
+    """For each depth of a plain goal what a stage there does, if others follow and if none does."""
+    found: list[tuple[Turn | None, Turn | None]] = []
+    state = goal.channels.start
+    for depth in range(goal.stages[-1]):
+        deep, following = goal.channels.count(state), state
+        turns: list[Turn | None] = [None, None]
+        for _, made, after, last in goal.channels.steps(depth, state, goal.stages):
+            turns[last] = (deep * made, made, deep != made)
+            if not last:
+                following = after
+        found.append((turns[0], turns[1]))
+        state = following
+    return found

@@ -1,0 +1,304 @@
+"""The ways between sizes: which stage makes which size of which, on the way to the target.
+
+Sizes alone, without channels or budgets: what a lattice is built on, and what bounds every search.
+Numbers are walked backwards from the target, so that what cannot reach it is hardly looked at;
+sizes in n, of which there are few, forwards.
+"""
+
+from __future__ import annotations
+
+from itertools import product
+from typing import TYPE_CHECKING, Any
+
+from deconvcalc.designer.candidates import Move, Numbers, hollow, is_aligned
+from deconvcalc.errors import UndecidedError
+from deconvcalc.values import LARGEST
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from fractions import Fraction
+
+    from deconvcalc.designer.candidates import Size
+    from deconvcalc.designer.goals import Goal
+
+    Sizes = tuple[Size, ...]
+
+__all__ = ["MOST_STEPS", "Ways", "composed"]
+
+MOST_STEPS = 20_000_000
+"""So many steps between sizes are looked at, and no more."""
+
+
+class Ways:
+    """What a goal's moves do to the sizes between its source and its target.
+
+    Attributes:
+        alive: for each number of stages done the sizes that are reached and reach the target.
+        out: for each such size the moves that lead on, each with the sizes that it gives.
+    """
+
+    def __init__(self, goal: Goal, moves: Sequence[Move]) -> None:
+        self.goal = goal
+        self.parts = tuple([goal.parts_of_axes[axes[0]] for axes in goal.tracks])
+        self._work = 0
+        self._checked = goal.aligned or any(name == "size" for name, _ in goal.divisors)
+        self._checked = self._checked or any(
+            part.dilation > 1 and not goal.holes for move in moves for part in move.parts
+        )
+        self._by_maps: dict[tuple[Numbers, ...], list[Move]] = {}
+        for move in moves:
+            self._by_maps.setdefault(move.maps, []).append(move)
+        self._maps = [
+            list(dict.fromkeys([maps[part] for maps in self._by_maps]))
+            for part in range(len(goal.bounds))
+        ]
+        self.out: dict[Sizes, list[tuple[Move, Sizes]]] = {}
+        self.alive: list[set[Sizes]] = []
+        if goal.in_n is None:
+            self._backwards()
+        else:
+            self._forwards()
+
+    def count(self, steps: int) -> None:
+        """Count the work.
+
+        Raises:
+            UndecidedError: there is too much of it.
+        """
+        self._work += steps
+        if self._work > MOST_STEPS:
+            raise UndecidedError(
+                f"the space of designs has more than {MOST_STEPS:,} steps between sizes",
+                rule="work",
+                hint="Narrow kernel_size, stride or padding, share the parameters, ask for "
+                "divisors, or for fewer stages.",
+            )
+
+    # Numbers.
+
+    def _backwards(self) -> None:
+        goal, depth = self.goal, self.goal.stages[-1]
+        limits = self._limits()
+        into: dict[Sizes, list[tuple[Move, Sizes]]] = {}
+        levels: list[set[Sizes]] = [{goal.targets}]
+        up = goal.direction == "up"
+        for rest in range(1, depth + 1):
+            limit = limits[depth - rest]
+            found: set[Sizes] = set()
+            for sizes in levels[-1]:
+                ways = into.get(sizes)
+                if ways is None:
+                    ways = into[sizes] = list(self._before(sizes))
+                for _, before in ways:
+                    if before in found:
+                        continue
+                    for n, end in zip(before, limit, strict=True):
+                        if (n > end) if up else (n < end):  # type: ignore[operator]
+                            break
+                    else:
+                        found.add(before)
+            levels.append(found)
+        for sizes, ways in into.items():
+            for move, before in ways:
+                self.out.setdefault(before, []).append((move, sizes))
+        reached = {goal.sources}
+        for done in range(depth + 1):
+            rests = [total - done for total in goal.stages if total >= done]
+            alive = {sizes for sizes in reached if any(sizes in levels[rest] for rest in rests)}
+            self.alive.append(alive)
+            reached = {after for sizes in alive for _, after in self.out.get(sizes, ())}
+
+    def _limits(self) -> list[list[int]]:
+        """How far each track can have come after so many stages."""
+        goal = self.goal
+        up, most = goal.direction == "up", goal.growth
+        now: list[int] = list(goal.sources)  # type: ignore[arg-type]
+        limits = [now]
+        for _ in range(goal.stages[-1]):
+            following = []
+            for n, target, part in zip(now, goal.targets, self.parts, strict=True):
+                made = [(a * n + b) // c for a, b, c, low in self._maps[part] if n >= low]
+                if up:
+                    end = min(max(made, default=n), target)  # type: ignore[type-var]
+                    if most is not None:
+                        end = min(end, n * most.numerator // most.denominator)  # type: ignore[type-var]
+                else:
+                    # Smaller sizes may lie below what a window needs: those are no limit.
+                    end = max(min([n, *made]), target)  # type: ignore[type-var]
+                    if most is not None:
+                        end = max(end, -(-n * most.denominator // most.numerator))
+                following.append(int(end))  # type: ignore[arg-type]
+            limits.append(now := following)
+        return limits
+
+    def _before(self, sizes: Sizes) -> Iterator[tuple[Move, Sizes]]:
+        """The moves that give these sizes, each with the sizes that it makes them of."""
+        goal = self.goal
+        fitting: list[dict[Numbers, Sequence[tuple[int, ...]]]] = []
+        for group in range(len(goal.bounds)):
+            tracks = [t for t, part in enumerate(self.parts) if part == group]
+            fitting.append(self._group_before(group, tracks, sizes))
+        self.count(sum(map(len, self._maps)))
+        if len(fitting) == 1:
+            for numbers, found in fitting[0].items():
+                for move in self._by_maps[numbers,]:
+                    for before in found:
+                        if not self._checked or self._placed(move, before, sizes):
+                            yield move, before
+            return
+        for maps in product(*fitting):
+            moves = self._by_maps.get(maps)
+            if moves is None:
+                continue
+            self.count(len(moves))
+            for rows in product(*[found[one] for found, one in zip(fitting, maps, strict=True)]):
+                before = self._in_order(rows)
+                for move in moves:
+                    if not self._checked or self._placed(move, before, sizes):
+                        yield move, before
+
+    def _in_order(self, rows: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
+        """Sizes that were found group by group, track by track."""
+        waiting = [iter(row) for row in rows]
+        return tuple([next(waiting[part]) for part in self.parts])
+
+    def _group_before(
+        self, group: int, tracks: list[int], sizes: Sizes
+    ) -> dict[Numbers, Sequence[tuple[int, ...]]]:
+        """For each map of a group, the sizes of its tracks that it makes these of."""
+        goal = self.goal
+        most = goal.growth
+        found: dict[Numbers, Sequence[tuple[int, ...]]] = {}
+        up = goal.direction == "up"
+        ends = []
+        for track in tracks:
+            m: Any = sizes[track]
+            source: Any = goal.sources[track]
+            if up:
+                low = source
+                if most is not None:
+                    low = max(low, -(-m * most.denominator // most.numerator))
+                ends.append((m, low, m))
+            else:
+                high = source
+                if most is not None:
+                    high = min(high, m * most.numerator // most.denominator)
+                ends.append((m, m, high))
+        for numbers in self._maps[group]:
+            slope, offset, divisor, least = numbers
+            each = []
+            for m, low, high in ends:
+                # slope*n + offset lies from divisor*m up to divisor*m + divisor - 1.
+                first = -((offset - divisor * m) // slope)
+                last = (divisor * (m + 1) - 1 - offset) // slope
+                first = max(first, low, least)
+                last = min(last, high)
+                if first > last:
+                    break
+                each.append(range(first, last + 1))
+            else:
+                if len(each) == 1:
+                    found[numbers] = [(n,) for n in each[0]]
+                else:
+                    found[numbers] = list(product(*each))
+        return found
+
+    def _placed(self, move: Move, before: Sizes, after: Sizes) -> bool:
+        """Whether a move is allowed at these sizes."""
+        goal = self.goal
+        for n, m, part in zip(before, after, self.parts, strict=True):
+            one = move.parts[part]
+            if goal.aligned and not is_aligned(move.op, one, n, m):
+                return False
+            if not goal.holes and hollow(move.op, one, n, m):
+                return False
+            if any(name == "size" and not _divides(by, m) for name, by in goal.divisors):
+                return False
+        return True
+
+    # Sizes in n.
+
+    def _forwards(self) -> None:
+        goal = self.goal
+        levels: list[set[Sizes]] = [{goal.sources}]
+        moves = [move for alike in self._by_maps.values() for move in alike]
+        for _ in range(goal.stages[-1]):
+            reached: set[Sizes] = set()
+            for sizes in levels[-1]:
+                if sizes not in self.out:
+                    self.count(len(moves))
+                    self.out[sizes] = list(self._after(sizes, moves))
+                reached.update([after for _, after in self.out[sizes]])
+            levels.append(reached)
+        alive: set[Sizes] = set()
+        for depth in range(goal.stages[-1], -1, -1):
+            ends = {goal.targets} if depth in goal.stages else set()
+            levels[depth] = {
+                sizes
+                for sizes in levels[depth]
+                if sizes in ends or any(after in alive for _, after in self.out.get(sizes, ()))
+            }
+            alive = levels[depth]
+        self.alive = levels
+
+    def _after(self, sizes: Sizes, moves: Sequence[Move]) -> Iterator[tuple[Move, Sizes]]:
+        goal = self.goal
+        for move in moves:
+            after: list[Size] = []
+            for size, target, part in zip(sizes, goal.targets, self.parts, strict=True):
+                numbers = move.maps[part]
+                made = composed(size, numbers)
+                if made is None or not fits_in_n(size, made, target, numbers, goal.growth):
+                    break
+                after.append(made)
+            else:
+                if not self._checked or self._placed(move, sizes, tuple(after)):
+                    yield move, tuple(after)
+
+
+def composed(size: Any, numbers: Numbers) -> tuple[int, int, int] | None:
+    """A stage after floor((a*n + b)/c), of which a or c is 1; None where neither would be."""
+    slope, offset, divisor = size
+    by, plus, over, _ = numbers
+    if (by > 1 and divisor > 1) or (over > 1 and slope > 1):
+        return None
+    made = (slope * by, offset * by + plus * divisor, divisor * over)
+    return None if max(made) > LARGEST else made
+
+
+def fits_in_n(n: Any, m: Any, target: Any, numbers: Numbers, most: Fraction | None) -> bool:
+    """Whether a stage takes every size that is meant, and goes the way of the target.
+
+    Meant are the n from 1 on with a target of at least 1.
+    """
+    first = max(-(-(target[2] - target[1]) // target[0]), 1)
+    least = (n[0] * first + n[1]) // n[2]
+    if least < numbers[3] or (m[0] * first + m[1]) // m[2] < 1:
+        return False
+    if m[2] == target[2] == 1 and (m[0] > 1 or target[0] > 1 or m[1] > 0 or target[1] > 0):
+        grows = _below(n, m, first) and _below(m, target, first)
+        return grows and (most is None or _below(m, n, first, most))
+    if target[2] % m[2]:
+        return False
+    # The stage as a function of its own input: in s steps that gains s, and the output gains 1.
+    _, plus, stride, _ = numbers
+    if most is not None and stride > most:
+        return False
+    for size in range(least, least + stride):
+        made = (size + plus) // stride
+        if made > size or (most is not None and size > most * made):
+            return False
+    return True
+
+
+def _below(n: Any, m: Any, first: int, factor: Fraction | int = 1) -> bool:
+    """Whether n <= factor*m from `first` on, both linear."""
+    rise = factor * m[0] - n[0]
+    return bool(rise >= 0 and rise * first + factor * m[1] - n[1] >= 0)
+
+
+def _divides(by: Any, m: Any) -> bool:
+    if isinstance(m, int):
+        return m % by == 0
+    slope, offset, divisor = m
+    return bool(divisor == 1 and slope % by == 0 and offset % by == 0)
