@@ -140,6 +140,11 @@ class Lattice:
         return self._layers
 
     @property
+    def is_built(self) -> bool:
+        """Whether all of it is there: it is made when it is first asked about."""
+        return self._layers is not None
+
+    @property
     def empty(self) -> bool:
         """Whether there is no design."""
         return not self.layers[0]
@@ -159,6 +164,33 @@ class Lattice:
     def final(self, depth: int, state: Any) -> bool:  # noqa: ARG002  # the end is one state
         """Whether a design ends here."""
         return bool(state == END)
+
+    def count(self) -> int:
+        """How many designs there are, exactly."""
+        after: dict[Any, int] = {}
+        for layer in reversed(self.layers):
+            now = {}
+            for state, steps in layer.items():
+                total = 0
+                for step in steps:
+                    ways = 1 if step.state == END else after[step.state]
+                    total += ways * len(step.move.options)
+                now[state] = total
+            after = now
+        return after.get(self.start, 0)
+
+    def paths(self) -> Iterator[tuple[tuple[int, int], ...]]:
+        """All designs, in the order of their options: for each stage the option and the choice."""
+
+        def on(depth: int, state: Any, path: tuple[Any, ...]) -> Iterator[tuple[Any, ...]]:
+            for arc in self.arcs(depth, state):
+                longer = (*path, (arc.option, arc.choice))
+                if arc.state == END:
+                    yield longer
+                else:
+                    yield from on(depth + 1, arc.state, longer)
+
+        yield from on(0, self.start, ())
 
     # Building.
 

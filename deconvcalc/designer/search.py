@@ -15,6 +15,7 @@ from __future__ import annotations
 import sys
 from fractions import Fraction
 from heapq import heappop, heappush
+from itertools import islice
 from math import lcm, prod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -25,6 +26,7 @@ from deconvcalc.designer.lattice import END, Lattice, expanded, places
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from deconvcalc.designer.candidates import Move
     from deconvcalc.designer.goals import Goal
     from deconvcalc.designer.measures import Cost
 
@@ -84,6 +86,18 @@ class Charge:
             for arc in expanded(step):
                 yield self._said(lattice, state, step, arc.option), arc.option, arc.choice, arc.state
 
+    def known(self, lattice: Lattice, depth: int, state: Any) -> list[tuple[Any, int, int, Any]]:
+        """The same as a list; of a user's function, what it has said already, if it has."""
+        if self.cost.function is None:
+            return list(self.priced(lattice, depth, state))
+        said = [
+            (self._asked[key], arc.option, arc.choice, arc.state)
+            for step in lattice.steps(depth, state)
+            for arc in expanded(step)
+            if (key := (arc.option, state.sizes, step.after, step.channels)) in self._asked
+        ]
+        return said or list(islice(self.priced(lattice, depth, state), 1))
+
     def least(self, lattice: Lattice, depth: int, state: Any, rest: dict[Any, Any]) -> Any:
         """The least that a state still costs, from what the states after it cost."""
         if self.cost.function is not None:
@@ -129,6 +143,7 @@ class Search:
         self.charge = Charge(cost)
         self.lattice = Lattice(goal, peak=cost.has_peak)
         self.bound: Any = None
+        self._volumes: dict[Any, int] = {}
         self.engine = "lattice"
         if is_plain(goal, cost):
             loaded = "numpy" in sys.modules if numpy is None else numpy
@@ -141,6 +156,30 @@ class Search:
         if best is not None:
             yield from self._ranked(best, follow, start)
         self.bound = None
+
+    def any_path(self) -> list[tuple[Any, Path]]:
+        """Some design with its cost, for a search that was interrupted before it found one.
+
+        At each state the way that costs least by itself is taken, of those whose cost is known.
+        Nothing where the lattice itself is not there yet.
+        """
+        lattice = self.lattice
+        if not lattice.is_built:
+            return []
+        if lattice.empty:
+            self.bound = None
+            return []
+        path, total, state = [], 0, lattice.start
+        for depth in range(lattice.depth):
+            ways = self.charge.known(lattice, depth, state)
+            if not ways:
+                return []
+            cost, option, choice, state = min(ways, key=lambda one: (one[3] != END, *one[:3]))
+            path.append((option, choice))
+            total += cost
+            if state == END:
+                break
+        return [(total, tuple(path))]
 
     def _prepared(self) -> tuple[Any, Callable[[int, Any], list[Next]], Any]:
         """The least cost or None, what follows a state in order of what it then costs, the start."""
@@ -155,12 +194,15 @@ class Search:
             return self._swept()
         lattice, charge = self.lattice, self.charge
         rest: list[dict[Any, Any]] = [{} for _ in range(lattice.depth + 1)]
+        self.bound = 0
         for depth in range(lattice.depth - 1, -1, -1):
             after = rest[depth + 1]
             rest[depth] = {
                 state: charge.least(lattice, depth, state, after)
                 for state in lattice.layers[depth]
             }
+            if rest[depth] and self.goal.stages[0] > depth:
+                self.bound = min(rest[depth].values())  # every design passes through here
 
         def follow(depth: int, state: Any) -> list[Next]:
             after = rest[depth + 1]
@@ -235,8 +277,7 @@ class Search:
         def follow(depth: int, sizes: Any) -> list[Next]:
             between, last = tables[depth]
             after, made = rest[depth + 1], []
-            for move, to in ways.out[sizes]:
-                each, fixed = self._unit(move, sizes, to)
+            for move, to, each, fixed in self._units(sizes):
                 pool = move.op in POOLS
                 for turn, ahead, state in (
                     (last, 0 if to == target else None, END),
@@ -255,24 +296,31 @@ class Search:
 
     def _edges(self, sizes: Any) -> list[tuple[Any, int, int, bool]]:
         """The ways on from sizes, each with what its cheapest option costs for a channel."""
-        made = []
-        for move, to in self.lattice.ways.out.get(sizes, ()):
-            each, fixed = self._unit(move, sizes, to)
-            made.append((to, each * move.taps[0], fixed, move.op in POOLS))
-        return made
+        return [
+            (to, each * move.taps[0], fixed, move.op in POOLS)
+            for move, to, each, fixed in self._units(sizes)
+        ]
 
-    def _unit(self, move: Any, sizes: Any, to: Any) -> tuple[int, int]:
-        """What a tap costs for a pair of channels, and what is fixed for each that comes out."""
-        if move.op in POOLS:
-            return 0, 0
+    def _units(self, sizes: Any) -> Iterator[tuple[Move, Any, int, int]]:
+        """The ways on from sizes: what a tap costs for two channels, and each channel besides."""
         parameters, macs, _ = self.charge.weights
-        goal = self.goal
-        work = 0
-        if macs:
-            before = prod(goal.sizes(goal.numbers(sizes)))
-            after = prod(goal.sizes(goal.numbers(to)))
-            work = macs * places(move, before, after)
-        return move.shuffle * (parameters + work), (parameters if goal.bias else 0) * move.shuffle
+        bias = parameters if self.goal.bias else 0
+        before = self._pixels(sizes) if macs else 0
+        for move, to in self.lattice.ways.out.get(sizes, ()):
+            if move.op in POOLS:
+                yield move, to, 0, 0
+                continue
+            each = parameters
+            if macs:
+                each += macs * places(move, before, self._pixels(to))
+            yield move, to, move.shuffle * each, move.shuffle * bias
+
+    def _pixels(self, sizes: Any) -> int:
+        """How many pixels sizes of the tracks make."""
+        kept = self._volumes.get(sizes)
+        if kept is None:
+            kept = self._volumes[sizes] = prod(self.goal.sizes(self.goal.numbers(sizes)))
+        return kept
 
 
 def in_turn(one: Next) -> tuple[Any, int, int, bool]:

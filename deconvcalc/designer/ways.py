@@ -88,8 +88,8 @@ class Ways:
             for sizes in levels[-1]:
                 ways = into.get(sizes)
                 if ways is None:
-                    ways = into[sizes] = list(self._before(sizes))
-                for _, before in ways:
+                    ways = into[sizes] = self._before(sizes)
+                for before in {before for _, before in ways}:
                     if before in found:
                         continue
                     for n, end in zip(before, limit, strict=True):
@@ -131,21 +131,60 @@ class Ways:
             limits.append(now := following)
         return limits
 
-    def _before(self, sizes: Sizes) -> Iterator[tuple[Move, Sizes]]:
+    def _before(self, sizes: Sizes) -> list[tuple[Move, Sizes]]:
         """The moves that give these sizes, each with the sizes that it makes them of."""
-        goal = self.goal
-        fitting: list[dict[Numbers, Sequence[tuple[int, ...]]]] = []
-        for group in range(len(goal.bounds)):
+        self.count(sum(map(len, self._maps)))
+        if len(sizes) == 1:
+            found = self._before_one(sizes[0])
+        elif len(self._maps) == 1:
+            found = self._group_before(0, [*range(len(sizes))], sizes).items()
+        else:
+            return self._before_mixed(sizes)
+        made = [
+            (move, before)
+            for numbers, places in found
+            for move in self._by_maps[numbers,]
+            for before in places
+        ]
+        if not self._checked:
+            return made
+        return [(move, before) for move, before in made if self._placed(move, before, sizes)]
+
+    def _before_one(self, m: Any) -> list[tuple[Numbers, list[tuple[int, ...]]]]:
+        """The same for one track: the sizes that each map makes this one of."""
+        low, high = self._ends(m, self.goal.sources[0])
+        found = []
+        for numbers in self._maps[0]:
+            slope, offset, divisor, least = numbers
+            if divisor == 1:
+                n, rest = divmod(m - offset, slope)
+                if not rest and low <= n <= high and n >= least:
+                    found.append((numbers, [(n,)]))
+                continue
+            first = max(divisor * m - offset, low, least)  # its slope is 1
+            last = min(divisor * (m + 1) - 1 - offset, high)
+            if first <= last:
+                found.append((numbers, [(n,) for n in range(first, last + 1)]))
+        return found
+
+    def _ends(self, m: Any, source: Any) -> tuple[int, int]:
+        """Between which sizes a stage that gives m may start."""
+        most = self.goal.growth
+        if self.goal.direction == "up":
+            return source if most is None else max(
+                source, -(-m * most.denominator // most.numerator)
+            ), m
+        return m, source if most is None else min(
+            source, m * most.numerator // most.denominator
+        )
+
+    def _before_mixed(self, sizes: Sizes) -> list[tuple[Move, Sizes]]:
+        """The same where axes have parameters of their own."""
+        fitting = []
+        for group in range(len(self._maps)):
             tracks = [t for t, part in enumerate(self.parts) if part == group]
             fitting.append(self._group_before(group, tracks, sizes))
-        self.count(sum(map(len, self._maps)))
-        if len(fitting) == 1:
-            for numbers, found in fitting[0].items():
-                for move in self._by_maps[numbers,]:
-                    for before in found:
-                        if not self._checked or self._placed(move, before, sizes):
-                            yield move, before
-            return
+        made = []
         for maps in product(*fitting):
             moves = self._by_maps.get(maps)
             if moves is None:
@@ -153,9 +192,12 @@ class Ways:
             self.count(len(moves))
             for rows in product(*[found[one] for found, one in zip(fitting, maps, strict=True)]):
                 before = self._in_order(rows)
-                for move in moves:
-                    if not self._checked or self._placed(move, before, sizes):
-                        yield move, before
+                made += [
+                    (move, before)
+                    for move in moves
+                    if not self._checked or self._placed(move, before, sizes)
+                ]
+        return made
 
     def _in_order(self, rows: Sequence[tuple[int, ...]]) -> tuple[int, ...]:
         """Sizes that were found group by group, track by track."""
@@ -166,24 +208,11 @@ class Ways:
         self, group: int, tracks: list[int], sizes: Sizes
     ) -> dict[Numbers, Sequence[tuple[int, ...]]]:
         """For each map of a group, the sizes of its tracks that it makes these of."""
-        goal = self.goal
-        most = goal.growth
         found: dict[Numbers, Sequence[tuple[int, ...]]] = {}
-        up = goal.direction == "up"
         ends = []
         for track in tracks:
             m: Any = sizes[track]
-            source: Any = goal.sources[track]
-            if up:
-                low = source
-                if most is not None:
-                    low = max(low, -(-m * most.denominator // most.numerator))
-                ends.append((m, low, m))
-            else:
-                high = source
-                if most is not None:
-                    high = min(high, m * most.numerator // most.denominator)
-                ends.append((m, m, high))
+            ends.append((m, *self._ends(m, self.goal.sources[track])))
         for numbers in self._maps[group]:
             slope, offset, divisor, least = numbers
             each = []
