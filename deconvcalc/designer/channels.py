@@ -10,7 +10,10 @@ from deconvcalc.values import Value, integer
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["Channels", "Chosen", "Doubling", "Halving", "Listed", "read_channels"]
+__all__ = ["MOST_STAGES", "Channels", "Chosen", "Doubling", "Halving", "Listed", "read_channels"]
+
+MOST_STAGES = 64
+"""A design has at most so many stages."""
 
 MOST = 10**9
 """Channel counts go up to this."""
@@ -105,7 +108,8 @@ class Halving(Channels):
 class Doubling(Channels):
     """The same read backwards, for an encoder: 3, ..., 256, 512.
 
-    A state is how many stages are still to come, below 0; at the start it is 0.
+    A state is how many stages are still to come, below 0; at the start it is 0. So how many there
+    are is chosen at the first stage, and the choice is their number less 1.
     """
 
     __slots__ = _fields = ("first", "last")
@@ -134,7 +138,12 @@ class Doubling(Channels):
         ahead = [total - 1 for total in stages if total > 1] if depth == 0 else [-state - 1]
         for rest in ahead:
             if rest >= 1:
-                yield 0, max(self.last >> rest, 1), -rest, 0
+                yield (0 if depth else rest), max(self.last >> rest, 1), -rest, 0
+
+    @property
+    def choices(self) -> int:
+        """As many as there can be stages."""
+        return MOST_STAGES
 
     def __str__(self) -> str:
         return f"{self.first}, then doubled at each stage up to {self.last}"

@@ -112,23 +112,24 @@ class Designs(Sequence[Plan]):
     @property
     def statement(self) -> str:
         """What is proved, in a sentence."""
-        from deconvcalc.designer.tables import statement
+        from deconvcalc.render.plans import statement
 
         return statement(self)
 
     @property
     def space(self) -> dict[str, str]:
         """The space that the statement is about: each bound and constraint, as text."""
-        from deconvcalc.designer.tables import described
+        from deconvcalc.render.plans import described
 
         return described(self.goal)
 
     @property
     def text(self) -> str:
         """The designs as a table."""
-        from deconvcalc.designer.tables import designs_table
+        from deconvcalc.render.plans import designs_sheet
+        from deconvcalc.render.text import plain
 
-        return designs_table(self)
+        return plain(designs_sheet(self))
 
     def to_record(self) -> dict[str, Any]:
         """All of it as plain data."""
@@ -152,6 +153,12 @@ class Designs(Sequence[Plan]):
 
     def __str__(self) -> str:
         return self.text
+
+    def __rich__(self) -> Any:
+        from deconvcalc.render.plans import designs_sheet
+        from deconvcalc.render.terminal import shown
+
+        return shown(designs_sheet(self))
 
     def __repr__(self) -> str:
         return f"<Designs: {len(self)}, {self.statement}>"
@@ -408,7 +415,7 @@ def _enumerated(goal: Goal, cost: Cost, top: int) -> Designs:
             rule="cost",
             hint="Narrow the space, or give a cost of a Stage that adds over the stages.",
         )
-    # The worst of the best is at the top: (-cost, -number), so that later ones go first.
+    # The worst of the best is at the top: (-cost, -number), so that of equal ones the last goes.
     kept: list[tuple[Fraction, int, Plan]] = []
     interrupted, tried = False, 0
     try:

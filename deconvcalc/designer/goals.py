@@ -7,7 +7,7 @@ from math import ceil, inf, isnan
 from typing import TYPE_CHECKING, Any
 
 from deconvcalc.designer.candidates import DOWN, ENLARGING, POOLS, UP
-from deconvcalc.designer.channels import Channels, read_channels
+from deconvcalc.designer.channels import MOST_STAGES, Channels, read_channels
 from deconvcalc.designer.measures import Budget, read_budgets
 from deconvcalc.errors import DeconvcalcError, QueryError
 from deconvcalc.solver.choices import Choices
@@ -19,10 +19,7 @@ if TYPE_CHECKING:
 
     from deconvcalc.designer.candidates import Size
 
-__all__ = ["MOST_STAGES", "Bound", "Goal", "read_goal"]
-
-MOST_STAGES = 64
-"""A design has at most so many stages."""
+__all__ = ["MOST_STAGES", "Bound", "Goal", "in_order", "read_goal", "shown_in_n"]
 
 PARAMETERS = ("kernel_size", "stride", "padding", "output_padding", "dilation", "factor")
 
@@ -42,6 +39,10 @@ class Bound(Value):
 
     def __init__(self, **fields: Any) -> None:
         self._set(**fields)
+
+    def replace(self, **fields: Any) -> Bound:
+        """The same bounds with some changed."""
+        return Bound(**dict(zip(self._fields, self._values(), strict=True)) | fields)
 
 
 class Goal(Value):
@@ -155,6 +156,30 @@ def value(size: Size, n: int) -> int:
         return size
     slope, offset, divisor = size
     return (slope * n + offset) // divisor
+
+
+def in_order(goal: Goal, sizes: Sequence[Size]) -> Any:
+    """Sizes of the tracks as a user writes them: an int or text, or one per axis."""
+    made: list[Any] = [None] * goal.axes
+    for size, axes in zip(sizes, goal.tracks, strict=True):
+        for axis in axes:
+            made[axis] = shown_in_n(size)
+    return made[0] if goal.plain else tuple(made)
+
+
+def shown_in_n(size: Size) -> Any:
+    """A size as a user writes it: a number, or text in n."""
+    if isinstance(size, int):
+        return size
+    slope, offset, divisor = size
+    if divisor == 1:
+        head = "n" if slope == 1 else f"{slope}*n"
+        return head if not offset else f"{head} {'+' if offset > 0 else '-'} {abs(offset)}"
+    if not offset:
+        return f"n//{divisor}"
+    if offset == divisor - 1:
+        return f"ceil(n/{divisor})"
+    return f"(n {'+' if offset > 0 else '-'} {abs(offset)})//{divisor}"
 
 
 def read_goal(

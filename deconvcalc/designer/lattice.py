@@ -7,8 +7,7 @@ reach the end is not in it, so a walk along the arcs has no dead ends.
 
 from __future__ import annotations
 
-from fractions import Fraction
-from math import prod
+from math import floor, lcm, prod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from deconvcalc import costs
@@ -17,9 +16,11 @@ from deconvcalc.designer.ways import Ways
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
+    from fractions import Fraction
 
     from deconvcalc.designer.candidates import Option, Size
     from deconvcalc.designer.goals import Goal
+    from deconvcalc.designer.measures import Budget
 
 __all__ = ["END", "Arc", "Lattice", "Step", "expanded", "places"]
 
@@ -32,7 +33,7 @@ class State(NamedTuple):
         channels: what the rule for channels needs.
         met: how many of the sizes to pass through are behind.
         needs: for each track how many outputs here must be seen together, or ().
-        spent: for each budget that adds up what was spent.
+        spent: for each budget that adds up what was spent, in whole numbers where it can be.
         peak: the largest memory of a stage so far; 0 where nobody asks.
     """
 
@@ -40,7 +41,7 @@ class State(NamedTuple):
     channels: int
     met: int
     needs: tuple[int, ...]
-    spent: tuple[Fraction, ...]
+    spent: tuple[Any, ...]
     peak: int
 
 
@@ -91,6 +92,34 @@ class Step(NamedTuple):
     memory: int
 
 
+class Purse:
+    """A budget that adds up, in whole numbers where it can be.
+
+    Attributes:
+        function: the user's; or None.
+        weights: of parameters and multiply-accumulates.
+        most: the most that may be spent.
+        rest: for each number of stages done and each size the least that is still to pay, so that
+            what cannot be kept is seen early; () where that is not known.
+    """
+
+    def __init__(self, budget: Budget) -> None:
+        self.budget = budget
+        self.function = budget.cost.function
+        scale = lcm(*[weight.denominator for weight in budget.cost.weights])
+        self.weights = tuple([int(weight * scale) for weight in budget.cost.weights])
+        most = budget.most * scale
+        self.most: Any = most if self.function is not None else floor(most)
+        self.rest: Sequence[dict[Any, int]] = ()
+
+    def look_ahead(self, goal: Goal) -> None:
+        """Find the least that is still to pay, where sizes and stages tell."""
+        from deconvcalc.designer.search import least_ahead
+
+        if self.function is None:
+            self.rest = least_ahead(goal, self.budget.cost)
+
+
 class Lattice:
     """The graph of a goal.
 
@@ -108,7 +137,10 @@ class Lattice:
 
     def __init__(self, goal: Goal, *, peak: bool = False) -> None:
         self.goal = goal
-        self.peak = peak
+        # A budget that weighs memory with other costs adds up where the peak does.
+        self.peak = peak or any(
+            b.cost.has_peak and not b.is_peak and b.cost.function is None for b in goal.budgets
+        )
         self.options: tuple[Option, ...]
         self.options, self.moves = alphabet(goal)
         self.depth = goal.stages[-1]
@@ -117,11 +149,11 @@ class Lattice:
             goal.channels.start,
             self._met(goal.sources, 0) or 0,
             goal.receptive_field,
-            tuple([Fraction(0) for budget in goal.budgets if not budget.is_peak]),
+            tuple([0 for budget in goal.budgets if not budget.is_peak]),
             0,
         )
         self._peaks = [budget for budget in goal.budgets if budget.is_peak]
-        self._sums = [budget for budget in goal.budgets if not budget.is_peak]
+        self._sums = [Purse(budget) for budget in goal.budgets if not budget.is_peak]
         self._layers: list[dict[Any, list[Step]]] | None = None
         self._ways: Ways | None = None
 
@@ -147,7 +179,7 @@ class Lattice:
     @property
     def empty(self) -> bool:
         """Whether there is no design."""
-        return not self.layers[0]
+        return not self.ways.alive[0] or not self.layers[0]
 
     # What everything else runs on.
 
@@ -197,6 +229,10 @@ class Lattice:
     def _built(self) -> list[dict[Any, list[Step]]]:
         """Forwards all states that are reached, then backwards those that reach the end."""
         ahead = self.ways.alive
+        if not ahead[0]:
+            return [{} for _ in range(self.depth)]
+        for purse in self._sums:
+            purse.look_ahead(self.goal)
         layer: dict[Any, list[Step]] = {self.start: []}
         layers: list[dict[Any, list[Step]]] = []
         for depth in range(self.depth):
@@ -260,14 +296,16 @@ class Lattice:
                 weight, bias, work, memory = self.charges(move, deep, made, numbers, after)
                 if any(memory * b.cost.weights[2] > b.most for b in self._peaks):
                     continue
-                paid = self._paid(spent, move, sizes, after, (deep, made), (weight, bias, work))
-                if paid is None:
-                    continue
                 if self.peak:
                     highest = max(peak, memory)
                     memory = highest - peak
                 else:
                     highest = 0
+                to = END if last else after
+                charges = weight, bias, work, memory
+                paid = self._paid(depth, spent, move, sizes, to, after, (deep, made), charges)
+                if paid is None:
+                    continue
                 to = END if last else State(after, following, now, wanted, paid, highest)
                 yield Step(
                     move, choice, to, after, (deep, made), weight, bias, work, memory
@@ -321,26 +359,33 @@ class Lattice:
 
     def _paid(
         self,
-        spent: tuple[Fraction, ...],
+        depth: int,
+        spent: tuple[Any, ...],
         move: Move,
         sizes: tuple[Size, ...],
+        to: Any,
         after: tuple[Size, ...],
         channels: tuple[int, int],
-        charges: tuple[int, int, int],
-    ) -> tuple[Fraction, ...] | None:
-        """What was spent of each budget after a step; None where one is exceeded."""
+        charges: tuple[int, int, int, int],
+    ) -> tuple[Any, ...] | None:
+        """What was spent of each budget after a step; None where it cannot be kept any more."""
         if not spent:
             return ()
         taps = move.taps[0]  # with such budgets every move is one option
-        weight, bias, work = charges
+        weight, bias, work, grown = charges
         total = []
-        for before, budget in zip(spent, self._sums, strict=True):
-            if budget.cost.function is not None:
-                paid = self.asked(budget.cost.function, move.options[0], sizes, after, channels)
+        for before, purse in zip(spent, self._sums, strict=True):
+            if purse.function is not None:
+                paid = self.asked(purse.function, move.options[0], sizes, after, channels)
             else:
-                parameters, macs, _ = budget.cost.weights
-                paid = parameters * (weight * taps + bias) + macs * work * taps
-            if before + paid > budget.most:
+                parameters, macs, memory = purse.weights
+                paid = parameters * (weight * taps + bias) + macs * work * taps + memory * grown
+            rest = 0
+            if to != END and purse.rest:
+                rest = purse.rest[depth + 1].get(to)
+                if rest is None:
+                    return None
+            if before + paid + rest > purse.most:
                 return None
             total.append(before + paid)
         return tuple(total)

@@ -14,7 +14,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from fractions import Fraction
 
-    from deconvcalc.checkers.verdict import Verdict
     from deconvcalc.designer.goals import Goal
     from deconvcalc.layers import Layer
     from deconvcalc.model import Model
@@ -347,12 +346,6 @@ class Plan(Value):
         made.output(node)
         return made
 
-    def trace(self) -> Any:
-        """The trace of the plan at its source: its table, its costs, the inputs that it takes."""
-        from deconvcalc.tracing.trace import trace
-
-        return trace(self.model(), input_size=self.stages[0].source)
-
     def code(self, framework: str = "torch", name: str | None = None) -> str:
         """Lines that define it: a `torch.nn.Module`, or a function that makes a Keras model.
 
@@ -369,13 +362,22 @@ class Plan(Value):
 
         return written(self, framework, name)
 
-    def verify(
-        self, checkers: str | Sequence[str] = ("torch", "keras"), **how: Any
-    ) -> tuple[Verdict, ...]:
-        """Build the real layers, run them, and compare sizes and values: see `dc.verify`."""
-        from deconvcalc.checkers.confirming import verify
+    # What `dc.verify` asks of an answer.
 
-        return verify(self.layers, self.stages[0].source, checkers, **how)
+    @property
+    def smallest_source(self) -> tuple[int, ...]:
+        """The input size, one per axis."""
+        return self.stages[0].source
+
+    @property
+    def largest_source(self) -> tuple[int, ...]:
+        """The same: it is one size."""
+        return self.stages[0].source
+
+    @property
+    def only_source(self) -> tuple[int, ...]:
+        """The same."""
+        return self.stages[0].source
 
     # JSON.
 
@@ -415,12 +417,19 @@ class Plan(Value):
     @property
     def text(self) -> str:
         """The plan as a table."""
-        from deconvcalc.designer.tables import plan_table
+        from deconvcalc.render.plans import plan_sheet
+        from deconvcalc.render.text import plain
 
-        return plan_table(self)
+        return plain(plan_sheet(self))
 
     def __str__(self) -> str:
         return self.text
+
+    def __rich__(self) -> Any:
+        from deconvcalc.render.plans import plan_sheet
+        from deconvcalc.render.terminal import shown
+
+        return shown(plan_sheet(self))
 
     def __repr__(self) -> str:
         sizes = " -> ".join(["x".join(map(str, s)) for s in self._all_sizes()])

@@ -16,21 +16,21 @@ import sys
 from fractions import Fraction
 from heapq import heappop, heappush
 from itertools import islice
-from math import lcm, prod
+from math import ceil, lcm, prod
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from deconvcalc.designer.candidates import POOLS
 from deconvcalc.designer.channels import Channels, Halving, Listed
 from deconvcalc.designer.lattice import END, Lattice, expanded, places
+from deconvcalc.designer.measures import Cost
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
     from deconvcalc.designer.candidates import Move
     from deconvcalc.designer.goals import Goal
-    from deconvcalc.designer.measures import Cost
 
-__all__ = ["Charge", "Path", "Search"]
+__all__ = ["Charge", "Path", "Search", "least_ahead"]
 
 Path = tuple[tuple[int, int], ...]
 """The option and the channels chosen at each stage."""
@@ -249,7 +249,35 @@ class Search:
     # Sizes alone.
 
     def _swept(self) -> tuple[Any, Callable[[int, Any], list[Next]], Any]:
-        """The backward pass over sizes: at each depth the channels are known."""
+        goal, ways = self.goal, self.lattice.ways
+        tables, target = channels_by_depth(goal), goal.targets
+        rest = self.rest_by_size()
+
+        def follow(depth: int, sizes: Any) -> list[Next]:
+            between, last = tables[depth]
+            after, made = rest[depth + 1], []
+            for move, to, each, fixed in self._units(sizes):
+                pool = move.op in POOLS
+                for turn, ahead, state in (
+                    (last, 0 if to == target else None, END),
+                    (between, after.get(to), to),
+                ):
+                    if turn is None or ahead is None or (pool and turn[2]):
+                        continue
+                    by, plus = turn[0] * each, turn[1] * fixed
+                    for option, taps in zip(move.options, move.taps, strict=True):
+                        cost = by * taps + plus
+                        made.append(Next(cost + ahead, option, 0, state, cost))
+            made.sort(key=in_turn)
+            return made
+
+        return rest[0].get(goal.sources), follow, goal.sources
+
+    def rest_by_size(self) -> list[dict[Any, int]]:
+        """For each number of stages done and each size the least that the rest costs.
+
+        The backward pass over sizes: at each depth the channels are known.
+        """
         goal = self.goal
         ways, target, stages = self.lattice.ways, goal.targets, goal.stages
         tables = channels_by_depth(goal)
@@ -273,26 +301,7 @@ class Search:
                             best = cost
                 if best is not None:
                     found[sizes] = best
-
-        def follow(depth: int, sizes: Any) -> list[Next]:
-            between, last = tables[depth]
-            after, made = rest[depth + 1], []
-            for move, to, each, fixed in self._units(sizes):
-                pool = move.op in POOLS
-                for turn, ahead, state in (
-                    (last, 0 if to == target else None, END),
-                    (between, after.get(to), to),
-                ):
-                    if turn is None or ahead is None or (pool and turn[2]):
-                        continue
-                    by, plus = turn[0] * each, turn[1] * fixed
-                    for option, taps in zip(move.options, move.taps, strict=True):
-                        cost = by * taps + plus
-                        made.append(Next(cost + ahead, option, 0, state, cost))
-            made.sort(key=in_turn)
-            return made
-
-        return rest[0].get(goal.sources), follow, goal.sources
+        return rest
 
     def _edges(self, sizes: Any) -> list[tuple[Any, int, int, bool]]:
         """The ways on from sizes, each with what its cheapest option costs for a channel."""
@@ -321,6 +330,22 @@ class Search:
         if kept is None:
             kept = self._volumes[sizes] = prod(self.goal.sizes(self.goal.numbers(sizes)))
         return kept
+
+
+def least_ahead(goal: Goal, cost: Cost) -> Sequence[dict[Any, int]]:
+    """For each number of stages done and each size the least that the rest costs, at the least.
+
+    Nothing where channels are chosen: then sizes and stages do not tell.
+    """
+    loose = goal.replace(budgets=(), through=(), receptive_field=())
+    without = Cost((*cost.weights[:2], Fraction(0)))
+    if not any(without.weights) or not is_plain(loose, without):
+        return ()
+    search = Search(loose, without, numpy=False)
+    rest = search.rest_by_size()
+    scale = lcm(*[weight.denominator for weight in cost.weights])
+    factor = Fraction(scale, search.charge.scale)
+    return [{sizes: ceil(least * factor) for sizes, least in layer.items()} for layer in rest]
 
 
 def in_turn(one: Next) -> tuple[Any, int, int, bool]:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     Sizes = tuple[Size, ...]
 
-__all__ = ["MOST_STEPS", "Ways", "composed"]
+__all__ = ["MOST_STEPS", "Ways", "composed", "reached"]
 
 MOST_STEPS = 20_000_000
 """So many steps between sizes are looked at, and no more."""
@@ -250,13 +250,12 @@ class Ways:
     def _forwards(self) -> None:
         goal = self.goal
         levels: list[set[Sizes]] = [{goal.sources}]
-        moves = [move for alike in self._by_maps.values() for move in alike]
         for _ in range(goal.stages[-1]):
             reached: set[Sizes] = set()
             for sizes in levels[-1]:
                 if sizes not in self.out:
-                    self.count(len(moves))
-                    self.out[sizes] = list(self._after(sizes, moves))
+                    self.count(len(self._by_maps))
+                    self.out[sizes] = self._after(sizes)
                 reached.update([after for _, after in self.out[sizes]])
             levels.append(reached)
         alive: set[Sizes] = set()
@@ -270,19 +269,92 @@ class Ways:
             alive = levels[depth]
         self.alive = levels
 
-    def _after(self, sizes: Sizes, moves: Sequence[Move]) -> Iterator[tuple[Move, Sizes]]:
+    def _after(self, sizes: Sizes) -> list[tuple[Move, Sizes]]:
+        """The moves that lead on from sizes in n, each with what it gives."""
         goal = self.goal
-        for move in moves:
+        found = []
+        for maps, moves in self._by_maps.items():
             after: list[Size] = []
             for size, target, part in zip(sizes, goal.targets, self.parts, strict=True):
-                numbers = move.maps[part]
+                numbers = maps[part]
                 made = composed(size, numbers)
                 if made is None or not fits_in_n(size, made, target, numbers, goal.growth):
                     break
                 after.append(made)
             else:
-                if not self._checked or self._placed(move, sizes, tuple(after)):
-                    yield move, tuple(after)
+                made_all = tuple(after)
+                found += [
+                    (move, made_all)
+                    for move in moves
+                    if not self._checked or self._placed(move, sizes, made_all)
+                ]
+        return found
+
+
+MOST_REACHED = 3_000
+"""So many sizes are walked to at most where the nearest targets are looked for."""
+
+
+def reached(goal: Goal, moves: Sequence[Move]) -> list[Sizes]:
+    """Sizes that chains of the goal's moves come to, those nearest to its target first.
+
+    Only the maps, the direction and the growth count: not every one has a design.
+    """
+    up = goal.direction == "up"
+    maps = list(dict.fromkeys([move.maps for move in moves]))
+    parts = [goal.parts_of_axes[axes[0]] for axes in goal.tracks]
+    now: set[Sizes] = {goal.sources}
+    ends: set[Sizes] = set()
+    most = goal.growth
+    for depth in range(1, goal.stages[-1] + 1):
+        after: set[Sizes] = set()
+        for sizes in now:
+            for each in maps:
+                made: list[Any] = []
+                for n, target, part in zip(sizes, goal.targets, parts, strict=True):
+                    m = _once(n, each[part], target, most, up=up)
+                    if m is None:
+                        break
+                    made.append(m)
+                else:
+                    after.add(tuple(made))
+            if len(after) > MOST_REACHED:
+                break
+        now = after - ends
+        if depth in goal.stages:
+            ends |= after
+    return sorted(ends - {goal.targets}, key=lambda sizes: _distance(sizes, goal.targets))
+
+
+def _once(n: Any, numbers: Numbers, target: Any, most: Fraction | None, *, up: bool) -> Any:
+    """What a map makes of a size, if that goes the right way and not much too far; or None."""
+    slope, offset, divisor, low = numbers
+    if not isinstance(n, int):
+        made = composed(n, numbers)
+        if made is None or made[0] > target[0] or made[2] > target[2]:
+            return None
+        loose = (target[0], max(target[1], made[1]) if up else target[1], target[2])
+        return made if fits_in_n(n, made, loose, numbers, most) else None
+    if n < low:
+        return None
+    m = (slope * n + offset) // divisor
+    if up:
+        fits = n <= m <= 2 * target + 8 and (most is None or m <= most * n)
+    else:
+        fits = 1 <= m <= n and 2 * m + 8 >= target and (most is None or n <= most * m)
+    return m if fits else None
+
+
+def _distance(sizes: Sizes, targets: Sizes) -> tuple[Any, ...]:
+    """How far sizes lie from the target; in n, those with another rate last."""
+    apart = []
+    for one, other in zip(sizes, targets, strict=True):
+        if isinstance(one, int):
+            apart.append((0, abs(one - other)))  # type: ignore[operator]
+        else:
+            same = isinstance(other, tuple) and (one[0], one[2]) == (other[0], other[2])
+            apart.append((not same, abs(one[1] - other[1])))  # type: ignore[index]
+    return (sum(a for a, _ in apart), sum(b for _, b in apart), apart)
 
 
 def composed(size: Any, numbers: Numbers) -> tuple[int, int, int] | None:
@@ -300,6 +372,8 @@ def fits_in_n(n: Any, m: Any, target: Any, numbers: Numbers, most: Fraction | No
 
     Meant are the n from 1 on with a target of at least 1.
     """
+    if target[0] % m[0] or target[2] % m[2]:  # rates only multiply
+        return False
     first = max(-(-(target[2] - target[1]) // target[0]), 1)
     least = (n[0] * first + n[1]) // n[2]
     if least < numbers[3] or (m[0] * first + m[1]) // m[2] < 1:
@@ -307,8 +381,6 @@ def fits_in_n(n: Any, m: Any, target: Any, numbers: Numbers, most: Fraction | No
     if m[2] == target[2] == 1 and (m[0] > 1 or target[0] > 1 or m[1] > 0 or target[1] > 0):
         grows = _below(n, m, first) and _below(m, target, first)
         return grows and (most is None or _below(m, n, first, most))
-    if target[2] % m[2]:
-        return False
     # The stage as a function of its own input: in s steps that gains s, and the output gains 1.
     _, plus, stride, _ = numbers
     if most is not None and stride > most:
