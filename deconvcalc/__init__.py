@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from deconvcalc.checkers.confirming import recheck, verify
     from deconvcalc.checkers.verdict import Verdict
     from deconvcalc.derivation import Derivation, Proof, Step, derive
+    from deconvcalc.designer import Designs, Plan, Stage, design
     from deconvcalc.errors import (
         CheckError,
         ConversionError,
@@ -109,6 +110,7 @@ __all__ = [
     "Dense",
     "DepthwiseConv",
     "Derivation",
+    "Designs",
     "DialectError",
     "ExactMap",
     "Explicit",
@@ -130,6 +132,7 @@ __all__ = [
     "PadTo",
     "PixelShuffle",
     "PixelUnshuffle",
+    "Plan",
     "Progression",
     "Proof",
     "QueryError",
@@ -141,6 +144,7 @@ __all__ = [
     "Sizes",
     "Slice",
     "SpecError",
+    "Stage",
     "Step",
     "ToSize",
     "Trace",
@@ -158,6 +162,7 @@ __all__ = [
     "compose",
     "convert",
     "derive",
+    "design",
     "fixed_points",
     "image",
     "invert",
@@ -180,6 +185,7 @@ _ROOMS = {
     **dict.fromkeys(("Sizes", "accepted", "agreement", "at_least"), "sets"),
     **dict.fromkeys(("fixed_points", "image", "preimage"), "sets"),
     **dict.fromkeys(("Derivation", "Proof", "Step", "derive"), "derivation"),
+    **dict.fromkeys(("Designs", "Plan", "Stage", "design"), "designer"),
     "ExactMap": "sizemap.exact",
     "compose": "layers.stacks",
     **dict.fromkeys(("Inverse", "invert"), "inversion"),

@@ -8,7 +8,7 @@ import numpy as np
 
 from deconvcalc.designer.candidates import POOLS
 from deconvcalc.designer.lattice import END, places
-from deconvcalc.designer.search import Next, channels_by_depth
+from deconvcalc.designer.search import Next, channels_by_depth, in_turn
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,17 +56,25 @@ class _Sweep:
         goal = self.goal
         maps = np.array([move.maps[0] for move in self.moves], dtype=np.int64)
         self.slope, self.offset, self.divisor, self.least = maps.T[:, :, None]
-        self.taps = np.array([move.taps[0] for move in self.moves], dtype=np.int64)[:, None]
+        taps = np.array([move.taps[0] for move in self.moves], dtype=np.int64)[:, None]
         self.shuffle = np.array([move.shuffle for move in self.moves], dtype=np.int64)[:, None]
-        self.pool = np.array([move.op in POOLS for move in self.moves])[:, None]
+        pool = np.array([move.op in POOLS for move in self.moves])
         self.spread = np.array([move.op == "conv_transpose" for move in self.moves])[:, None]
         parameters = self.search.charge.weights[0] if goal.bias else 0
-        self.fixed = np.where(self.pool, 0, parameters * self.shuffle)
+        fixed = np.where(pool[:, None], 0, parameters * self.shuffle)
         depth = goal.stages[-1]
-        rest = [np.full(self.high - self.low + 1, FAR, dtype=np.int64) for _ in range(depth + 1)]
+        sizes = np.arange(self.low, self.high + 1, dtype=np.int64)[None, :]
+        made, fits = self._made(sizes)
+        cost = np.broadcast_to(taps * self._each(sizes, made), made.shape)
+        # What is not allowed leads to one more size, which never comes to the target.
+        places_of = np.where(fits, made - self.low, sizes.size)
+        rest = [np.full(sizes.size + 1, FAR, dtype=np.int64) for _ in range(depth + 1)]
         limits = self._limits()
+        convolves = ~pool
+        rows = [(places_of, cost, fixed)]
+        rows.append(tuple([one[convolves] for one in rows[0]]) if pool.any() else rows[0])
         for done in range(depth - 1, -1, -1):
-            self._back(done, rest, *limits[done])
+            self._back(done, rest, rows, *limits[done])
         least = int(rest[0][self.source - self.low])
 
         def follow(done: int, size: Any) -> list[Next]:
@@ -81,7 +89,7 @@ class _Sweep:
         deepest = max([turn[0] for row in self.tables for turn in row if turn], default=1)
         wide = max([turn[1] for row in self.tables for turn in row if turn], default=1)
         largest = max([n for move in self.moves for n in map(abs, move.maps[0])])
-        pixels = self.high ** self.goal.axes
+        pixels = self.high**self.goal.axes
         shuffle = max([move.shuffle for move in self.moves])
         most = deepest * widest * (parameters + macs * pixels) + parameters * wide * shuffle
         return self.goal.stages[-1] * most < FAR and largest * (self.high + 1) < FAR
@@ -107,7 +115,9 @@ class _Sweep:
                 end = max(min([n, *made]), self.target)
                 end = end if most is None else max(end, -(-n * most.denominator // most.numerator))
                 start = max([c * (m + 1) - 1 - b for _, b, c, _ in maps])
-                start = start if most is None else min(start, m * most.numerator // most.denominator)
+                start = (
+                    start if most is None else min(start, m * most.numerator // most.denominator)
+                )
                 far.append(max(min(start, self.source), m))
             near.append(end)
         ends = [(far[depth - done], near[done]) for done in range(depth)]
@@ -129,7 +139,7 @@ class _Sweep:
             fits &= (made <= sizes) & (made >= self.target)
             if most is not None:
                 fits &= sizes * most.denominator <= made * most.numerator
-        return np.where(fits, made, self.low), fits
+        return made, fits
 
     def _each(self, sizes: Any, made: Any) -> Any:
         """What a tap costs for a pair of channels."""
@@ -142,39 +152,53 @@ class _Sweep:
             each = each + macs * np.where(self.spread, self.shuffle * before, after)
         return each
 
-    def _back(self, done: int, rest: list[Any], low: int, high: int) -> None:
+    def _back(self, done: int, rest: list[Any], rows: list[Any], low: int, high: int) -> None:
+        """What the sizes at a depth still cost, from what those after it do."""
         if low > high:
             return
-        sizes = np.arange(low, high + 1, dtype=np.int64)[None, :]
-        made, fits = self._made(sizes)
-        cost = self.taps * self._each(sizes, made)
+        some = slice(low - self.low, high - self.low + 1)
         between, last = self.tables[done]
-        best = np.full(high - low + 1, FAR, dtype=np.int64)
-        for turn, ahead in ((last, None), (between, rest[done + 1])):
-            if turn is None:
-                continue
-            if ahead is None:
-                after = np.where(made == self.target, 0, FAR)
-            else:
-                after = ahead[made - self.low]
-            allowed = fits & (after < FAR)
-            if turn[2]:
-                allowed &= ~self.pool
-            total = np.where(allowed, turn[0] * cost + turn[1] * self.fixed + after, FAR)
-            best = np.minimum(best, total.min(axis=0))
-        rest[done][low - self.low : high - self.low + 1] = best
+        best = None
+        for turn, ahead in self._turns(between, last, rest[done + 1]):
+            to, cost, fixed = rows[turn[2]]
+            total = cost[:, some] if turn[0] == 1 else cost[:, some] * turn[0]
+            total = total + ahead[to[:, some]]
+            if fixed.any():
+                total += turn[1] * fixed
+            least = total.min(axis=0, initial=FAR)
+            best = least if best is None else np.minimum(best, least)
+        if best is not None:
+            rest[done][some] = best
+
+    def _turns(self, between: Any, last: Any, after: Any) -> list[tuple[Any, Any]]:
+        """What a stage does to the channels, and what the sizes after it still cost then."""
+        made = []
+        place = self.target - self.low
+        if last is not None:
+            end = after.copy() if last == between else np.full(after.size, FAR, dtype=np.int64)
+            end[place] = 0
+            made.append((last, end))
+        if between is not None and last != between:
+            made.append((between, after))
+        return made
 
     def _follow(self, done: int, size: Any, rest: list[Any]) -> list[Next]:
-        made, fits = self._made(np.array([[size]], dtype=np.int64))
         parameters, macs, _ = self.search.charge.weights
         goal, found = self.goal, []
         between, last = self.tables[done]
-        for move, to, fit in zip(self.moves, made[:, 0].tolist(), fits[:, 0].tolist(), strict=True):
-            if not fit:
+        most = None if goal.growth is None else goal.growth.as_integer_ratio()
+        pixels = size**goal.axes
+        for move in self.moves:
+            slope, offset, divisor, least = move.maps[0]
+            to = (slope * size + offset) // divisor
+            small, large = (size, to) if self.up else (to, size)
+            if size < least or small > large or not self.low <= to <= self.high:
+                continue
+            if most is not None and large * most[1] > small * most[0]:
                 continue
             each = parameters
             if macs:
-                each += macs * places(move, size**goal.axes, to**goal.axes)
+                each += macs * places(move, pixels, to**goal.axes)
             each *= move.shuffle
             fixed = parameters * move.shuffle if goal.bias else 0
             pool = move.op in POOLS
@@ -191,5 +215,5 @@ class _Sweep:
                 for option, taps in zip(move.options, move.taps, strict=True):
                     cost = by * taps + plus
                     found.append(Next(cost + after, option, 0, state, cost))
-        found.sort(key=lambda one: (one.rest, one.option, one.choice, one.state != END))
+        found.sort(key=in_turn)
         return found

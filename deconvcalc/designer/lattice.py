@@ -307,9 +307,7 @@ class Lattice:
                 if paid is None:
                     continue
                 to = END if last else State(after, following, now, wanted, paid, highest)
-                yield Step(
-                    move, choice, to, after, (deep, made), weight, bias, work, memory
-                )
+                yield Step(move, choice, to, after, (deep, made), weight, bias, work, memory)
 
     def _needs(self, move: Move, needs: tuple[int, ...]) -> tuple[int, ...]:
         parts = [self.goal.parts_of_axes[axes[0]] for axes in self.goal.tracks]

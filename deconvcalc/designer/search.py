@@ -72,7 +72,9 @@ class Charge:
         """A sum of whole numbers as what it means."""
         return Fraction(value) / self.scale
 
-    def priced(self, lattice: Lattice, depth: int, state: Any) -> Iterator[tuple[Any, int, int, Any]]:
+    def priced(
+        self, lattice: Lattice, depth: int, state: Any
+    ) -> Iterator[tuple[Any, int, int, Any]]:
         """What leads on from a state: (cost, option, choice, state), in any order."""
         if self.cost.function is None:
             parameters, macs, memory = self.weights
@@ -84,7 +86,12 @@ class Charge:
             return
         for step in lattice.steps(depth, state):
             for arc in expanded(step):
-                yield self._said(lattice, state, step, arc.option), arc.option, arc.choice, arc.state
+                yield (
+                    self._said(lattice, state, step, arc.option),
+                    arc.option,
+                    arc.choice,
+                    arc.state,
+                )
 
     def known(self, lattice: Lattice, depth: int, state: Any) -> list[tuple[Any, int, int, Any]]:
         """The same as a list; of a user's function, what it has said already, if it has."""
@@ -198,8 +205,7 @@ class Search:
         for depth in range(lattice.depth - 1, -1, -1):
             after = rest[depth + 1]
             rest[depth] = {
-                state: charge.least(lattice, depth, state, after)
-                for state in lattice.layers[depth]
+                state: charge.least(lattice, depth, state, after) for state in lattice.layers[depth]
             }
             if rest[depth] and self.goal.stages[0] > depth:
                 self.bound = min(rest[depth].values())  # every design passes through here

@@ -174,9 +174,7 @@ class Ways:
             return source if most is None else max(
                 source, -(-m * most.denominator // most.numerator)
             ), m
-        return m, source if most is None else min(
-            source, m * most.numerator // most.denominator
-        )
+        return m, source if most is None else min(source, m * most.numerator // most.denominator)
 
     def _before_mixed(self, sizes: Sizes) -> list[tuple[Move, Sizes]]:
         """The same where axes have parameters of their own."""

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from deconvcalc.designer.goals import Goal
     from deconvcalc.designer.plans import Plan, Stage
 
-__all__ = ["described", "designs_sheet", "document", "plan_sheet", "rows", "statement"]
+__all__ = ["described", "designs_sheet", "document", "plan_sheet", "rows", "simple", "statement"]
 
 _UNITS = ("", "k", "M", "G", "T", "P", "E")
 _BYTES = ("B", "KiB", "MiB", "GiB", "TiB", "PiB")
@@ -140,7 +140,9 @@ def statement(found: Designs) -> str:
 
 def _cut_short(found: Designs, named: str) -> str:
     if found.method == "enumeration":
-        return f"interrupted after {found.tried:,} designs: the best of these by {named}, not proved"
+        return (
+            f"interrupted after {found.tried:,} designs: the best of these by {named}, not proved"
+        )
     known = f"{found.certain:,} of {len(found):,} proved" if len(found) else "no design found yet"
     bound = ""
     if found.bound is not None:
@@ -216,7 +218,9 @@ def _why(found: Designs) -> list[tuple[str, str]]:
         each = [f"{field_name(name)} {relaxed(name, value)}" for name, value in others.items()]
         hints.append(("or", "; ".join(each)))
     if reason.plan is not None:
-        hints.append(("gives", f"{arrow(reason.plan)}: {', '.join(map(short, reason.plan.stages))}"))
+        hints.append(
+            ("gives", f"{arrow(reason.plan)}: {', '.join(map(short, reason.plan.stages))}")
+        )
     return hints
 
 
@@ -229,8 +233,15 @@ def relaxed(name: str, value: Any) -> str:
     if value is None:
         return "left out"
     if isinstance(value, dict):
-        return ", ".join([f"{one} {what:,}" if isinstance(what, int) else f"{one} {what}"
-                          for one, what in value.items()]) or "left out"
+        return (
+            ", ".join(
+                [
+                    f"{one} {what:,}" if isinstance(what, int) else f"{one} {what}"
+                    for one, what in value.items()
+                ]
+            )
+            or "left out"
+        )
     if isinstance(value, (list, tuple)):
         return ", ".join([shown_size(one) for one in value]) or "left out"
     return str(value)
@@ -249,7 +260,11 @@ def short(stage: Stage) -> str:
     made += f"k{_each(stage.kernel_size)}"
     if stage.op not in ENLARGING and stage.stride != 1:
         made += f"s{_each(stage.stride)}"
-    for letter, name, plain in (("p", "padding", 0), ("o", "output_padding", 0), ("d", "dilation", 1)):
+    for letter, name, plain in (
+        ("p", "padding", 0),
+        ("o", "output_padding", 0),
+        ("d", "dilation", 1),
+    ):
         value = getattr(stage, name)
         if value != plain:
             made += f"{letter}{_each(value)}"
@@ -306,6 +321,19 @@ def volume(number: int) -> str:
 def document(found: Designs, schema: int, query: dict[str, Any]) -> dict[str, Any]:
     """The designs as one JSON document."""
     return {"schema": schema, "query": query, **found.to_record()}
+
+
+def simple(value: Any) -> Any:
+    """An argument of a question as plain data."""
+    if isinstance(value, range):
+        return list(value) if len(value) < 100 else str(value)
+    if isinstance(value, (list, tuple)):
+        return [simple(one) for one in value]
+    if isinstance(value, dict):
+        return {name: simple(one) for name, one in value.items()}
+    if isinstance(value, (int, float, str)):
+        return value
+    return float(value)
 
 
 def rows(found: Designs) -> list[dict[str, Any]]:
