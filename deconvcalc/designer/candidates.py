@@ -306,11 +306,7 @@ def options(goal: Goal) -> tuple[Option, ...]:
     for op in goal.ops:
         each = [_parts(goal, op, i) for i in range(len(goal.bounds))]
         if prod([len(parts) for parts in each]) + len(made) > MOST_OPTIONS:
-            raise QueryError(
-                f"a stage has more than {MOST_OPTIONS:,} options",
-                rule="options",
-                hint="Narrow kernel_size, stride, padding or dilation, or share the parameters.",
-            )
+            raise _refuse()
         if op == "pixel_shuffle":  # one factor for all axes
             made += [(op, row) for row in product(*each) if len({p.factor for p in row}) == 1]
         else:
@@ -318,8 +314,24 @@ def options(goal: Goal) -> tuple[Option, ...]:
     return tuple([Option(i, op, parts) for i, (op, parts) in enumerate(made)])
 
 
+def _refuse() -> QueryError:
+    return QueryError(
+        f"a stage has more than {MOST_OPTIONS:,} options",
+        rule="options",
+        hint="Narrow kernel_size, stride, padding or dilation, share the parameters, or allow "
+        "more stages.",
+    )
+
+
 def _parts(goal: Goal, op: str, group: int) -> list[Part]:
     """What one group of axes may do, in order."""
+    bound = goal.bounds[group]
+    taps = sum([d * (k - 1) + 1 for k in bound.kernel_size for d in bound.dilation])
+    pads = taps if bound.padding is None else len(bound.padding) * len(bound.kernel_size)
+    if op == "conv_transpose":
+        pads *= sum(bound.stride) if bound.output_padding is None else len(bound.stride)
+    if pads > 3 * MOST_OPTIONS:
+        raise _refuse()
     found = [part for part in _every(goal, op, group) if _wanted(goal, op, part)]
     return sorted(found, key=lambda part: _order(op, part))
 

@@ -52,12 +52,13 @@ def _torch(plan: Plan, name: str) -> list[str]:
         "        self.layers = nn.Sequential(",
     ]
     for number, stage in enumerate(plan.stages, 1):
-        made += _calls("torch", plan, number, stage, 12)
+        made += _calls("torch", plan, number, stage, 12, fixed=plan.in_n is None)
     return [*made, "        )", "", "    def forward(self, x):", "        return self.layers(x)"]
 
 
 def _keras(plan: Plan, name: str) -> list[str]:
-    size = [str(n) for n in plan.stages[0].source] if plan.in_n is None else ["None"] * plan.axes
+    fixed = plan.in_n is None or _needs_size(plan)
+    size = [str(n) for n in plan.stages[0].source] if fixed else ["None"] * plan.axes
     shape = ", ".join([*size, str(plan.channels[0])])
     made = [
         "import keras",
@@ -70,8 +71,13 @@ def _keras(plan: Plan, name: str) -> list[str]:
         f"            keras.Input(({shape})),",
     ]
     for number, stage in enumerate(plan.stages, 1):
-        made += _calls("keras", plan, number, stage, 12)
+        made += _calls("keras", plan, number, stage, 12, fixed=fixed)
     return [*made, "        ]", "    )"]
+
+
+def _needs_size(plan: Plan) -> bool:
+    """Whether Keras needs to know the size of some stage: then the model is for one size."""
+    return any(not convert(layer, to="keras") for layer in plan.layers)
 
 
 def _title(plan: Plan) -> str:
@@ -85,7 +91,9 @@ def _size(sizes: tuple[int, ...]) -> str:
     return " x ".join(map(str, sizes))
 
 
-def _calls(framework: str, plan: Plan, number: int, stage: Stage, indent: int) -> list[str]:
+def _calls(
+    framework: str, plan: Plan, number: int, stage: Stage, indent: int, *, fixed: bool
+) -> list[str]:
     """The calls of a stage, a comment with its sizes before them."""
     space = " " * indent
     made = [f"{space}# stage {number}: {_size(stage.source)} -> {_size(stage.target)}"]
@@ -96,7 +104,7 @@ def _calls(framework: str, plan: Plan, number: int, stage: Stage, indent: int) -
         outputs = getattr(layer, "out_channels", None) or inputs
         if isinstance(layer, PixelShuffle):
             inputs, outputs = channels_of(layer, (inputs, inputs), plan.axes)
-        conversion = convert(layer, to=framework, size=None if plan.in_n else size)
+        conversion = convert(layer, to=framework, size=size if fixed else None)
         _check(conversion, framework, stage)
         for step in conversion.steps:
             text = call_text(framework, step, (inputs, outputs))

@@ -350,7 +350,8 @@ class Plan(Value):
         """Lines that define it: a `torch.nn.Module`, or a function that makes a Keras model.
 
         Args:
-            framework: "torch" or "keras".
+            framework: "torch" or "keras". A Keras model of a target in n takes every n, unless a
+                layer needs to know its size (a pixel shuffle does): then it is for the source.
             name: of the class or of the function; by default Decoder or Encoder, and
                 make_decoder or make_encoder.
 
