@@ -28,7 +28,8 @@ def drawn(count: int, *, dilated: bool = False) -> Iterator[tuple[Goal, Plan]]:
 
 def any_plan(lattice: Lattice, rng: random.Random) -> Plan:
     """A design that is come to by any way on at each stage."""
-    state, path = lattice.start, []
+    state: Any = lattice.start
+    path: list[tuple[int, int]] = []
     while not lattice.final(len(path), state):
         arc = rng.choice(lattice.arcs(len(path), state))
         path.append((arc.option, arc.choice))

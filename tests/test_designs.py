@@ -200,7 +200,7 @@ def test_the_receptive_field_is_that_of_the_trace() -> None:
     for _, plan in islice(drawn(60), 60):
         found = dc.trace(plan.model(), plan.smallest_source)
         for axis in range(plan.axes):
-            field = found.fields[-1][axis]
+            field: Any = found.fields[-1][axis]
             asked = 1
             while True:
                 reach = asked
@@ -271,6 +271,7 @@ def test_the_reason_names_what_forbids_it() -> None:
     assert reason.nearest == (224, 448)
     assert reason.names == ("padding",)
     wider = dc.design(225, source=7, kernel_size=4, stride=2, padding=range(4))
+    assert reason.plan is not None
     assert reason.plan in every(
         225, source=7, kernel_size=4, stride=2, padding=range(4), stages=len(reason.plan)
     )
@@ -415,10 +416,10 @@ def test_a_bad_cost_function_is_named(cost: Any, said: str, additive: bool) -> N
 
 def test_a_cost_of_stages_is_searched_and_one_of_plans_is_enumerated() -> None:
     def stage_cost(stage: dc.Stage) -> float:
-        return 0.5 * stage.macs + stage.kernel_size
+        return float(0.5 * stage.macs + stage.kernel_size)
 
     def plan_cost(plan: dc.Plan) -> float:
-        return sum([stage_cost(stage) for stage in plan.stages])
+        return float(sum([stage_cost(stage) for stage in plan.stages]))
 
     one = dc.design(12, **SMALL, cost=stage_cost, top=30)
     other = dc.design(12, **SMALL, cost=plan_cost, additive=False, top=30)
@@ -443,13 +444,13 @@ class Patience:
         self.left -= 1
         if self.left == 0:
             raise KeyboardInterrupt
-        return float(part.parameters)
+        return 1.0 * int(part.parameters)
 
 
-@pytest.mark.parametrize("calls", [1, 2, 10, 20])
+@pytest.mark.parametrize("calls", [1, 2, 7, 12])
 def test_ctrl_c_gives_the_best_so_far_and_its_bound(calls: int) -> None:
-    best = dc.design(12, **SMALL, top=1).values[0]
-    found = dc.design(12, **SMALL, cost=Patience(calls))
+    best = dc.design(12, **SMALL, op="any", top=1).values[0]
+    found = dc.design(12, **SMALL, op="any", cost=Patience(calls))
     assert found.interrupted
     assert not found.proved
     assert found.reason is None
@@ -514,5 +515,5 @@ def test_values_are_frozen_and_equal() -> None:
     assert hash(one[0]) == hash(other[0])
     assert one[0] in one
     with pytest.raises(AttributeError):
-        one[0].stages = ()  # type: ignore[misc]
+        one[0].stages = ()
     assert designs_module.TOP == 10

@@ -28,14 +28,23 @@ def model_of(plan: dc.Plan, name: str = "make") -> Any:
 def test_models_are_what_the_plan_says() -> None:
     import numpy as np
 
-    ops = set()
-    for _, plan in drawn(COUNT):
-        model = model_of(plan)
+    ops: set[str] = set()
+    built = 0
+    for _, plan in drawn(2 * COUNT):
+        if built == COUNT:
+            break
+        try:
+            model = model_of(plan)
+        except dc.ConversionError:  # Keras pads pools by half of their window alone
+            assert any("pool" in stage.op and stage.padding for stage in plan.stages), plan
+            continue
+        built += 1
         source = plan.stages[0].source
         made = model(np.zeros((1, *source, plan.channels[0]), "float32"))
         assert tuple(made.shape[1:]) == (*plan.stages[-1].target, plan.channels[-1]), plan
         assert model.count_params() == plan.parameters, plan
         ops |= {stage.op for stage in plan.stages}
+    assert built == COUNT
     assert len(ops) == 6
 
 

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from importlib.util import find_spec
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import deconvcalc as dc
-from deconvcalc.designer.plans import Plan
 from tests.designs_drawn import drawn
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 pytestmark = [
     pytest.mark.framework,
@@ -19,14 +21,14 @@ pytestmark = [
 COUNT = 200
 
 
-def module_of(plan: Plan, name: str = "Drawn") -> Any:
+def module_of(plan: dc.Plan, name: str = "Drawn") -> Any:
     """The module that the plan's own code makes."""
     space: dict[str, Any] = {}
     exec(plan.code("torch", name), space)  # noqa: S102 - our own lines
     return space[name]()
 
 
-def run(module: Any, plan: Plan) -> tuple[tuple[int, ...], int, int]:
+def run(module: Any, plan: dc.Plan) -> tuple[tuple[int, ...], int, int]:
     """The size that comes out, multiply-accumulates by torch's counter, and the peak of memory."""
     import torch
     from torch.utils.flop_counter import FlopCounterMode
@@ -68,7 +70,11 @@ def test_modules_are_what_the_plan_says() -> None:
 def test_a_target_in_n_holds_for_every_n() -> None:
     import torch
 
-    for target, ratio in (("32*n", lambda n: 32 * n), ("ceil(n/8)", lambda n: -(-n // 8))):
+    ratios: dict[str, Callable[[int], int]] = {
+        "32*n": lambda n: 32 * n,
+        "ceil(n/8)": lambda n: -(-n // 8),
+    }
+    for target, ratio in ratios.items():
         plan = dc.design(target, stages=5, source=9, kernel_size=[1, 2, 3, 4], axes=1)[0]
         module = module_of(plan)
         with torch.no_grad():
@@ -94,7 +100,7 @@ def test_the_receptive_field_is_what_gradients_reach() -> None:
         for plan in found:
             module = module_of(plan).double()
             for one in module.parameters():
-                torch.nn.init.ones_(one)
+                one.data.fill_(1)
             given = torch.zeros(1, 1, 12, dtype=torch.double, requires_grad=True)
             made = module(given)
             spans = []

@@ -55,6 +55,7 @@ class DesignChannelsType(_ParamType):
             param,
             ctx,
         )
+        return None
 
 
 class CostType(_ParamType):

@@ -92,7 +92,7 @@ class _Sweep:
         pixels = self.high**self.goal.axes
         shuffle = max([move.shuffle for move in self.moves])
         most = deepest * widest * (parameters + macs * pixels) + parameters * wide * shuffle
-        return self.goal.stages[-1] * most < FAR and largest * (self.high + 1) < FAR
+        return bool(self.goal.stages[-1] * most < FAR and largest * (self.high + 1) < FAR)
 
     def _limits(self) -> list[tuple[int, int]]:
         """At each depth the sizes that can have been come to, and can come to the target."""

@@ -57,8 +57,8 @@ MOST_OPTIONS = 200_000
 Numbers = tuple[int, int, int, int]
 """(a, b, c, low): floor((a*n + b)/c) for n >= low."""
 
-Size = int | tuple[int, int, int]
-"""A size: a number, or (a, b, c) for floor((a*n + b)/c), which is right for every n that is meant.
+Size = Any
+"""A size: an int, or (a, b, c) for floor((a*n + b)/c), which is right for every n that is meant.
 
 Either a or c is 1: sizes of a design only grow, or only shrink.
 """
@@ -144,7 +144,11 @@ class Option(Value):
 
         window: dict[str, Any] = {"axes": len(each), "stride": of("stride")}
         kernel = of("kernel_size")
-        deep = {"in_channels": channels[0], "out_channels": channels[1], "bias": bias}
+        deep: dict[str, Any] = {
+            "in_channels": channels[0],
+            "out_channels": channels[1],
+            "bias": bias,
+        }
         if self.op == "conv_transpose":
             crops = [(part.padding, part.padding - part.output_padding) for part in each]
             window |= {"padding": tuple(crops), "dilation": of("dilation")}
@@ -225,7 +229,7 @@ def has_checkerboard(op: str, part: Part) -> bool:
     return len(tap_counts(part.kernel_size, part.stride, part.dilation)) > 1
 
 
-def overlaps(op: str, part: Part) -> bool:
+def overlaps(part: Part) -> bool:
     """Whether neighbouring inputs mix: the effective kernel is longer than the stride."""
     return part.span > part.stride
 
@@ -237,7 +241,7 @@ def is_aligned(op: str, part: Part, n: Size, m: Size) -> bool:
     skew = part.output_padding
     if op == "conv_transpose":
         base, weight, unit = spread_shift(n, m, part.stride)
-        return 2 * (base + weight * abs(skew)) <= unit
+        return bool(2 * (base + weight * abs(skew)) <= unit)
     if op == "resize_conv":
         n *= part.factor
     if op == "pixel_shuffle":
@@ -245,7 +249,7 @@ def is_aligned(op: str, part: Part, n: Size, m: Size) -> bool:
     factor = part.factor if op == "resize_conv" else 1
     base, weight, unit = window_shift(n, m, part.stride, factor)
     spare = n + 2 * part.padding - part.span - (m - 1) * part.stride
-    return 2 * (base + weight * abs(spare)) <= unit
+    return bool(2 * (base + weight * abs(spare)) <= unit)
 
 
 def _aligned_in_n(op: str, part: Part) -> bool:
@@ -281,12 +285,11 @@ def needed(op: str, part: Part, reach: int) -> int:
         least = (reach - 1) * part.stride + 1 - (part.kernel_size - 1)
     elif op == "resize_conv":
         least = (reach - 1) * part.factor + 1 - (part.factor - 1) - (part.span - 1)
+    elif op == "pixel_shuffle":
+        inner = -(-(reach - part.span) // part.stride) + 1
+        least = (max(inner, 1) - 1) * part.factor + 1 - (part.factor - 1)
     else:
-        if op == "pixel_shuffle":
-            inner = -(-(reach - part.span) // part.stride) + 1
-            least = (max(inner, 1) - 1) * part.factor + 1 - (part.factor - 1)
-        else:
-            least = -(-(reach - part.span) // part.stride) + 1
+        least = -(-(reach - part.span) // part.stride) + 1
     return max(least, 1)
 
 
@@ -341,7 +344,7 @@ def _order(op: str, part: Part) -> tuple[Any, ...]:
         not _aligned_in_n(op, part),
         part.output_padding,
         has_checkerboard(op, part),
-        not overlaps(op, part),
+        not overlaps(part),
         part.dilation,
         part.factor,
         part.stride,
@@ -383,7 +386,7 @@ def _wanted(goal: Goal, op: str, part: Part) -> bool:
         return False
     if not goal.checkerboard and has_checkerboard(op, part):
         return False
-    if goal.overlap and not overlaps(op, part):
+    if goal.overlap and not overlaps(part):
         return False
     for name, by in goal.divisors:
         if name in ("size", "channels"):

@@ -335,7 +335,7 @@ def _best(goal: Goal, cost: Cost, top: int) -> Designs:
     try:
         paths = search.paths()
         for one in islice(paths, top):
-            found.append(one)
+            found.append(one)  # noqa: PERF402 - what is found before Ctrl-C counts
         certain = len(found)
         complete = len(found) < top or next(paths, None) is None
     except KeyboardInterrupt:
@@ -367,7 +367,7 @@ def _front(goal: Goal, costs: tuple[Cost, ...], top: int | None) -> Designs:
     try:
         paths = front.paths()
         for one in islice(paths, most):
-            found.append(one)
+            found.append(one)  # noqa: PERF402 - what is found before Ctrl-C counts
         complete = len(found) < most or next(paths, None) is None
         certain = len(found)
     except KeyboardInterrupt:

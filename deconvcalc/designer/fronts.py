@@ -81,7 +81,7 @@ class Front:
                     raise UndecidedError(
                         f"the front needs more than {MOST_LABELS:,} vectors of costs",
                         rule="cost",
-                        hint="Ask for two costs instead of three, for fewer stages, or for budgets.",
+                        hint="Ask for two costs instead of three, fewer stages, or budgets.",
                     )
         self.vectors = tuple(sorted(self._labels[0].get(self.lattice.start, ())))
 

@@ -146,7 +146,7 @@ class Goal(Value):
     def numbers(self, sizes: Sequence[Size]) -> tuple[int, ...]:
         """Sizes of the tracks as numbers: those in n at the n that costs are counted at."""
         if self.at is None:
-            return tuple(sizes)  # type: ignore[arg-type]  # numbers already
+            return tuple(sizes)
         return tuple([value(size, n) for size, n in zip(sizes, self.at, strict=True)])
 
 
@@ -155,7 +155,7 @@ def value(size: Size, n: int) -> int:
     if isinstance(size, int):
         return size
     slope, offset, divisor = size
-    return (slope * n + offset) // divisor
+    return int((slope * n + offset) // divisor)
 
 
 def in_order(goal: Goal, sizes: Sequence[Size]) -> Any:
@@ -368,13 +368,13 @@ def in_n(name: str, given: Any) -> tuple[int, int, int]:
 
 def _direction(targets: Sequence[Size], sources: Sequence[Size], op: Any) -> str:
     if isinstance(targets[0], tuple):
-        ups = {a > 1 or (c == 1 and b > 0) for a, b, c in targets}  # type: ignore[misc]
+        ups = {a > 1 or (c == 1 and b > 0) for a, b, c in targets}
         level = all(one == (1, 0, 1) for one in targets)
-        downs = {c > 1 or (a == 1 and b < 0) for a, b, c in targets}  # type: ignore[misc]
+        downs = {c > 1 or (a == 1 and b < 0) for a, b, c in targets}
     else:
         pairs = list(zip(sources, targets, strict=True))
-        ups = {m > n for n, m in pairs if m != n}  # type: ignore[operator]
-        downs = {m < n for n, m in pairs if m != n}  # type: ignore[operator]
+        ups = {m > n for n, m in pairs if m != n}
+        downs = {m < n for n, m in pairs if m != n}
         level = not ups
     if level:
         named = [op] if isinstance(op, str) else list(op or [])
@@ -408,7 +408,7 @@ def _shown(counts: Sequence[int]) -> str:
 
 def _operations(op: Any, direction: str, axes: int) -> tuple[str, ...]:
     """What a stage may be, in the order of the alphabet."""
-    possible = UP if direction == "up" else DOWN
+    possible: tuple[str, ...] = UP if direction == "up" else DOWN
     if axes != 2:
         possible = tuple([one for one in possible if one != "pixel_shuffle"])
     if op is None:
@@ -570,7 +570,7 @@ def _through(given: Any, axes: int, direction: str, symbolic: bool) -> tuple[tup
         given = [given]
     if not isinstance(given, (list, tuple)):
         raise TypeError(f"through must be a list of sizes, not {given!r}")
-    found = []
+    found: list[tuple[Size, ...]] = []
     for one in given:
         each = tuple(one) if isinstance(one, (tuple, list)) else (one,) * axes
         if len(each) != axes:
@@ -606,13 +606,13 @@ def _check(goal: Goal) -> None:
                     rule="through",
                     hint="Sizes of a decoder only grow, those of an encoder only shrink.",
                 )
-    if goal.receptive_field and "conv_transpose" in goal.ops:
-        if any(bound.dilation.last > 1 for bound in goal.bounds):
-            raise QueryError(
-                "receptive_field with dilated transposed convolutions is not worked out",
-                rule="receptive_field",
-                hint="Leave dilation at 1, or ask another op.",
-            )
+    dilated = any(bound.dilation.last > 1 for bound in goal.bounds)
+    if goal.receptive_field and "conv_transpose" in goal.ops and dilated:
+        raise QueryError(
+            "receptive_field with dilated transposed convolutions is not worked out",
+            rule="receptive_field",
+            hint="Leave dilation at 1, or ask another op.",
+        )
     used = {
         "factor": ENLARGING,
         "output_padding": ("conv_transpose",),

@@ -188,7 +188,7 @@ class Lattice:
         return self.layers[depth].get(state, ()) if state != END else ()
 
     def arcs(self, depth: int, state: Any) -> Sequence[Arc]:
-        """What leads on from a state, in the order of option and choice; of equal ones END first."""
+        """What leads on from a state, by option and choice; of equal ones the end first."""
         made = [arc for step in self.steps(depth, state) for arc in expanded(step)]
         made.sort(key=lambda arc: (arc.option, arc.choice, arc.state != END))
         return made
@@ -301,7 +301,7 @@ class Lattice:
                     memory = highest - peak
                 else:
                     highest = 0
-                to = END if last else after
+                to: Any = END if last else after
                 charges = weight, bias, work, memory
                 paid = self._paid(depth, spent, move, sizes, to, after, (deep, made), charges)
                 if paid is None:
@@ -373,12 +373,13 @@ class Lattice:
         weight, bias, work, grown = charges
         total = []
         for before, purse in zip(spent, self._sums, strict=True):
+            paid: Any
             if purse.function is not None:
                 paid = self.asked(purse.function, move.options[0], sizes, after, channels)
             else:
                 parameters, macs, memory = purse.weights
                 paid = parameters * (weight * taps + bias) + macs * work * taps + memory * grown
-            rest = 0
+            rest: int | None = 0
             if to != END and purse.rest:
                 rest = purse.rest[depth + 1].get(to)
                 if rest is None:

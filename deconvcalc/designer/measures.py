@@ -75,7 +75,7 @@ class Budget(Value):
     @property
     def is_peak(self) -> bool:
         """Whether it bounds memory alone, stage by stage."""
-        return bool(self.cost.weights) and self.cost.weights[:2] == (0, 0)
+        return bool(self.cost.weights) and not any(self.cost.weights[:2])
 
     def __str__(self) -> str:
         return f"{self.cost.name} at most {_number(self.most)}"

@@ -366,7 +366,7 @@ def _loosest(goal: Goal) -> Iterator[tuple[str, Any, Callable[[Goal], Goal | Non
 def nearest(goal: Goal) -> tuple[Any, Any]:
     """The nearest targets below and above that have a design in the same space, or None."""
     try:
-        every, moves = alphabet(goal)
+        _, moves = alphabet(goal)
     except DeconvcalcError:
         return None, None
     found = reached(goal, moves)

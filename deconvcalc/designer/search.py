@@ -189,7 +189,7 @@ class Search:
         return [(total, tuple(path))]
 
     def _prepared(self) -> tuple[Any, Callable[[int, Any], list[Next]], Any]:
-        """The least cost or None, what follows a state in order of what it then costs, the start."""
+        """The least cost or None, what follows a state, the least total first, and the start."""
         if self.engine == "numpy":
             from deconvcalc.designer.arrays import sweep
 
@@ -255,7 +255,7 @@ class Search:
     # Sizes alone.
 
     def _swept(self) -> tuple[Any, Callable[[int, Any], list[Next]], Any]:
-        goal, ways = self.goal, self.lattice.ways
+        goal = self.goal
         tables, target = channels_by_depth(goal), goal.targets
         rest = self.rest_by_size()
 

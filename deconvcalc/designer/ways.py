@@ -15,7 +15,7 @@ from deconvcalc.errors import UndecidedError
 from deconvcalc.values import LARGEST
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Sequence
     from fractions import Fraction
 
     from deconvcalc.designer.candidates import Size
@@ -93,7 +93,7 @@ class Ways:
                     if before in found:
                         continue
                     for n, end in zip(before, limit, strict=True):
-                        if (n > end) if up else (n < end):  # type: ignore[operator]
+                        if (n > end) if up else (n < end):
                             break
                     else:
                         found.add(before)
@@ -112,28 +112,29 @@ class Ways:
         """How far each track can have come after so many stages."""
         goal = self.goal
         up, most = goal.direction == "up", goal.growth
-        now: list[int] = list(goal.sources)  # type: ignore[arg-type]
+        now: list[int] = list(goal.sources)
         limits = [now]
         for _ in range(goal.stages[-1]):
             following = []
             for n, target, part in zip(now, goal.targets, self.parts, strict=True):
                 made = [(a * n + b) // c for a, b, c, low in self._maps[part] if n >= low]
                 if up:
-                    end = min(max(made, default=n), target)  # type: ignore[type-var]
+                    end = min(max(made, default=n), target)
                     if most is not None:
-                        end = min(end, n * most.numerator // most.denominator)  # type: ignore[type-var]
+                        end = min(end, n * most.numerator // most.denominator)
                 else:
                     # Smaller sizes may lie below what a window needs: those are no limit.
-                    end = max(min([n, *made]), target)  # type: ignore[type-var]
+                    end = max(min([n, *made]), target)
                     if most is not None:
                         end = max(end, -(-n * most.denominator // most.numerator))
-                following.append(int(end))  # type: ignore[arg-type]
+                following.append(int(end))
             limits.append(now := following)
         return limits
 
     def _before(self, sizes: Sizes) -> list[tuple[Move, Sizes]]:
         """The moves that give these sizes, each with the sizes that it makes them of."""
         self.count(sum(map(len, self._maps)))
+        found: Any
         if len(sizes) == 1:
             found = self._before_one(sizes[0])
         elif len(self._maps) == 1:
@@ -150,10 +151,10 @@ class Ways:
             return made
         return [(move, before) for move, before in made if self._placed(move, before, sizes)]
 
-    def _before_one(self, m: Any) -> list[tuple[Numbers, list[tuple[int, ...]]]]:
+    def _before_one(self, m: Any) -> list[tuple[Numbers, list[Sizes]]]:
         """The same for one track: the sizes that each map makes this one of."""
         low, high = self._ends(m, self.goal.sources[0])
-        found = []
+        found: list[tuple[Numbers, list[Sizes]]] = []
         for numbers in self._maps[0]:
             slope, offset, divisor, least = numbers
             if divisor == 1:
@@ -348,10 +349,10 @@ def _distance(sizes: Sizes, targets: Sizes) -> tuple[Any, ...]:
     apart = []
     for one, other in zip(sizes, targets, strict=True):
         if isinstance(one, int):
-            apart.append((0, abs(one - other)))  # type: ignore[operator]
+            apart.append((0, abs(one - other)))
         else:
             same = isinstance(other, tuple) and (one[0], one[2]) == (other[0], other[2])
-            apart.append((not same, abs(one[1] - other[1])))  # type: ignore[index]
+            apart.append((not same, abs(one[1] - other[1])))
     return (sum(a for a, _ in apart), sum(b for _, b in apart), apart)
 
 
@@ -398,6 +399,6 @@ def _below(n: Any, m: Any, first: int, factor: Fraction | int = 1) -> bool:
 
 def _divides(by: Any, m: Any) -> bool:
     if isinstance(m, int):
-        return m % by == 0
+        return bool(m % by == 0)
     slope, offset, divisor = m
     return bool(divisor == 1 and slope % by == 0 and offset % by == 0)

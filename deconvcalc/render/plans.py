@@ -49,8 +49,7 @@ def described(goal: Goal) -> dict[str, str]:
         shown[name] = texts[0] if len(set(texts)) == 1 else " x ".join(texts)
     shown["growth"] = "any" if goal.growth is None else f"at most {_number(goal.growth)} a stage"
     shown["channels"] = str(goal.channels)
-    for name, text in _constraints(goal):
-        shown[name] = text
+    shown |= dict(_constraints(goal))
     if len(goal.tracks) > 1 or goal.axes > 1:
         shown["axes"] = "share their parameters" if goal.shared else "each its own parameters"
     return shown
