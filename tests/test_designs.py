@@ -517,3 +517,14 @@ def test_values_are_frozen_and_equal() -> None:
     with pytest.raises(AttributeError):
         one[0].stages = ()
     assert designs_module.TOP == 10
+
+
+def test_counts_by_size_and_by_state_are_those_of_the_paths() -> None:
+    by_size = 0
+    for goal, _ in drawn(60):
+        lattice = Lattice(goal)
+        total = sum([1 for _ in islice(lattice.paths(), 30_000)])
+        if total < 30_000:
+            assert lattice.count() == total
+            by_size += goal.counts_by_size
+    assert 10 < by_size < 60

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from deconvcalc.designer.candidates import POOLS
-from deconvcalc.designer.lattice import END, places
-from deconvcalc.designer.search import Next, channels_by_depth, in_turn
+from deconvcalc.designer.lattice import places
+from deconvcalc.designer.search import channels_by_depth, ways_on
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from deconvcalc.designer.search import Search
+    from deconvcalc.designer.search import Next, Search
 
 __all__ = ["sweep"]
 
@@ -184,7 +184,8 @@ class _Sweep:
 
     def _follow(self, done: int, size: Any, rest: list[Any]) -> list[Next]:
         parameters, macs, _ = self.search.charge.weights
-        goal, found = self.goal, []
+        goal = self.goal
+        found: list[Next] = []
         between, last = self.tables[done]
         most = None if goal.growth is None else goal.growth.as_integer_ratio()
         pixels = size**goal.axes
@@ -205,15 +206,9 @@ class _Sweep:
             if pool:
                 each = fixed = 0
             ahead = int(rest[done + 1][to - self.low])
-            for turn, after, state in (
-                (last, 0 if to == self.target else FAR, END),
-                (between, ahead, to),
-            ):
-                if turn is None or after >= FAR or (pool and turn[2]):
-                    continue
-                by, plus = turn[0] * each, turn[1] * fixed
-                for option, taps in zip(move.options, move.taps, strict=True):
-                    cost = by * taps + plus
-                    found.append(Next(cost + after, option, 0, state, cost))
-        found.sort(key=in_turn)
+            if last is not None and to == self.target and not (pool and last[2]):
+                found += ways_on(move, last, each, fixed, 0, None)
+            if between is not None and ahead < FAR and not (pool and between[2]):
+                found += ways_on(move, between, each, fixed, ahead, to)
+        found.sort()
         return found

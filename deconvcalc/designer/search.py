@@ -17,7 +17,7 @@ from fractions import Fraction
 from heapq import heappop, heappush
 from itertools import islice
 from math import ceil, lcm, prod
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import TYPE_CHECKING, Any
 
 from deconvcalc.designer.candidates import POOLS
 from deconvcalc.designer.channels import Channels, Halving, Listed
@@ -36,21 +36,14 @@ Path = tuple[tuple[int, int], ...]
 """The option and the channels chosen at each stage."""
 
 
-class Next(NamedTuple):
-    """A way on from a state.
+Next = tuple[Any, int, int, bool, Any, Any]
+"""A way on from a state: what it costs in the end, with the least that the rest costs then; option
+and choice; whether more follows; where it leads; what it costs by itself. These sort by themselves:
+option, choice and whether more follows tell any two apart."""
 
-    Attributes:
-        rest: what it costs, with the least that the rest costs then.
-        option, choice: what is chosen.
-        state: where it leads.
-        cost: what it costs by itself.
-    """
 
-    rest: Any
-    option: int
-    choice: int
-    state: Any
-    cost: Any
+Turn = tuple[int, int, bool]
+"""Pairs of channels, channels that come out, and whether they differ from those that go in."""
 
 
 class Charge:
@@ -214,10 +207,16 @@ class Search:
             after = rest[depth + 1]
             return sorted(
                 [
-                    Next(cost + (0 if to == END else after[to]), option, choice, to, cost)
+                    (
+                        cost + (0 if to == END else after[to]),
+                        option,
+                        choice,
+                        to != END,
+                        to,
+                        cost,
+                    )
                     for cost, option, choice, to in charge.priced(lattice, depth, state)
-                ],
-                key=in_turn,
+                ]
             )
 
         return rest[0].get(lattice.start), follow, lattice.start
@@ -231,26 +230,26 @@ class Search:
         # (total, path, a number that tells equal ones apart, paid before, place, its neighbours)
         heap: list[tuple[Any, Path, int, Any, int, list[Next]]] = []
         if first:
-            heap.append((best, ((first[0].option, first[0].choice),), 0, 0, 0, first))
+            heap.append((best, (first[0][1:3],), 0, 0, 0, first))
         while heap:
             total, path, _, paid, place, beside = heappop(heap)
             self.bound = total
-            one = beside[place]
+            _, _, _, goes_on, state, cost = beside[place]
             if place + 1 < len(beside):
                 other = beside[place + 1]
                 number += 1
-                turn = (*path[:-1], (other.option, other.choice))
-                heappush(heap, (paid + other.rest, turn, number, paid, place + 1, beside))
-            if one.state == END:
+                turn = (*path[:-1], other[1:3])
+                heappush(heap, (paid + other[0], turn, number, paid, place + 1, beside))
+            if not goes_on:
                 yield total, path
                 continue
-            key = len(path), one.state
+            key = len(path), state
             after = kept.get(key)
             if after is None:
                 after = kept[key] = follow(*key)
             number += 1
-            turn = (*path, (after[0].option, after[0].choice))
-            heappush(heap, (total, turn, number, paid + one.cost, 0, after))
+            turn = (*path, after[0][1:3])
+            heappush(heap, (total, turn, number, paid + cost, 0, after))
 
     # Sizes alone.
 
@@ -261,20 +260,14 @@ class Search:
 
         def follow(depth: int, sizes: Any) -> list[Next]:
             between, last = tables[depth]
-            after, made = rest[depth + 1], []
+            after: dict[Any, int] = rest[depth + 1]
+            made: list[Next] = []
             for move, to, each, fixed in self._units(sizes):
-                pool = move.op in POOLS
-                for turn, ahead, state in (
-                    (last, 0 if to == target else None, END),
-                    (between, after.get(to), to),
-                ):
-                    if turn is None or ahead is None or (pool and turn[2]):
-                        continue
-                    by, plus = turn[0] * each, turn[1] * fixed
-                    for option, taps in zip(move.options, move.taps, strict=True):
-                        cost = by * taps + plus
-                        made.append(Next(cost + ahead, option, 0, state, cost))
-            made.sort(key=in_turn)
+                if last is not None and to == target and not (last[2] and move.op in POOLS):
+                    made += ways_on(move, last, each, fixed, 0, None)
+                if between is not None and to in after and not (between[2] and move.op in POOLS):
+                    made += ways_on(move, between, each, fixed, after[to], to)
+            made.sort()
             return made
 
         return rest[0].get(goal.sources), follow, goal.sources
@@ -287,48 +280,45 @@ class Search:
         goal = self.goal
         ways, target, stages = self.lattice.ways, goal.targets, goal.stages
         tables = channels_by_depth(goal)
-        edges: dict[Any, list[tuple[Any, int, int, bool]]] = {}
+        # The ways on from sizes: those of pools, which keep the channels, apart.
+        edges: dict[Any, list[tuple[Any, int, int]]] = {}
+        pools: dict[Any, list[tuple[Any, int, int]]] = {}
         for sizes in set().union(*ways.alive[: stages[-1]]):
-            edges[sizes] = self._edges(sizes)
+            edges[sizes], pools[sizes] = [], []
+            for move, to, each, fixed in self._units(sizes):
+                kind = pools if move.op in POOLS else edges
+                kind[sizes].append((to, each * move.taps[0], fixed))
         rest: list[dict[Any, int]] = [{} for _ in range(stages[-1] + 1)]
         for depth in range(stages[-1] - 1, -1, -1):
-            between, last = tables[depth]
-            after, found = rest[depth + 1], rest[depth]
+            turns = turns_at(tables[depth], rest[depth + 1], target)
+            found = rest[depth]
             for sizes in ways.alive[depth]:
-                best = None
-                for to, each, fixed, pool in edges[sizes]:
-                    if last is not None and to == target and not (pool and last[2]):
-                        cost = last[0] * each + last[1] * fixed
-                        if best is None or cost < best:
-                            best = cost
-                    if between is not None and to in after and not (pool and between[2]):
-                        cost = between[0] * each + between[1] * fixed + after[to]
-                        if best is None or cost < best:
-                            best = cost
+                best: Any = None
+                for (by, plus, differs), ahead in turns:
+                    listed = edges[sizes] if differs else edges[sizes] + pools[sizes]
+                    for to, each, fixed in listed:
+                        if to in ahead:
+                            cost = by * each + plus * fixed + ahead[to]
+                            if best is None or cost < best:
+                                best = cost
                 if best is not None:
                     found[sizes] = best
         return rest
-
-    def _edges(self, sizes: Any) -> list[tuple[Any, int, int, bool]]:
-        """The ways on from sizes, each with what its cheapest option costs for a channel."""
-        return [
-            (to, each * move.taps[0], fixed, move.op in POOLS)
-            for move, to, each, fixed in self._units(sizes)
-        ]
 
     def _units(self, sizes: Any) -> Iterator[tuple[Move, Any, int, int]]:
         """The ways on from sizes: what a tap costs for two channels, and each channel besides."""
         parameters, macs, _ = self.charge.weights
         bias = parameters if self.goal.bias else 0
         before = self._pixels(sizes) if macs else 0
+        spread = parameters + macs * before
         for move, to in self.lattice.ways.out.get(sizes, ()):
-            if move.op in POOLS:
+            if move.op == "conv_transpose":  # it multiplies on its input, wherever it leads
+                yield move, to, spread, bias
+            elif move.op in POOLS:
                 yield move, to, 0, 0
-                continue
-            each = parameters
-            if macs:
-                each += macs * places(move, before, self._pixels(to))
-            yield move, to, move.shuffle * each, move.shuffle * bias
+            else:
+                work = macs * places(move, before, self._pixels(to)) if macs else 0
+                yield move, to, move.shuffle * (parameters + work), move.shuffle * bias
 
     def _pixels(self, sizes: Any) -> int:
         """How many pixels sizes of the tracks make."""
@@ -354,9 +344,31 @@ def least_ahead(goal: Goal, cost: Cost) -> Sequence[dict[Any, int]]:
     return [{sizes: ceil(least * factor) for sizes, least in layer.items()} for layer in rest]
 
 
-def in_turn(one: Next) -> tuple[Any, int, int, bool]:
-    """The order of ways on: by what they cost in the end, then by their options."""
-    return one.rest, one.option, one.choice, one.state != END
+def ways_on(
+    move: Move, turn: Turn, each: int, fixed: int, rest: int, to: Any
+) -> list[tuple[int, int, int, bool, Any, int]]:
+    """The options of a move, with what they cost; `to` None is the end."""
+    by, plus, end = turn[0] * each, turn[1] * fixed, to is None
+    state = END if end else to
+    return [
+        (by * taps + plus + rest, option, 0, not end, state, by * taps + plus)
+        for option, taps in zip(move.options, move.taps, strict=True)
+    ]
+
+
+def turns_at(
+    table: tuple[Turn | None, Turn | None], after: dict[Any, int], target: Any
+) -> list[tuple[Turn, dict[Any, int]]]:
+    """What a stage does to the channels, and what the sizes after it still cost then."""
+    between, last = table
+    if last is not None and last == between:
+        return [(last, after | {target: 0})]
+    made = []
+    if last is not None:
+        made.append((last, {target: 0}))
+    if between is not None:
+        made.append((between, after))
+    return made
 
 
 def is_plain(goal: Goal, cost: Cost) -> bool:
@@ -370,10 +382,6 @@ def is_plain(goal: Goal, cost: Cost) -> bool:
     rule = goal.channels
     listed = isinstance(rule, Listed) and rule.choices == 1
     return listed or type(rule) in (Channels, Halving)
-
-
-Turn = tuple[int, int, bool]
-"""Pairs of channels, channels that come out, and whether they differ from those that go in."""
 
 
 def channels_by_depth(goal: Goal) -> list[tuple[Turn | None, Turn | None]]:

@@ -79,34 +79,57 @@ class Ways:
     def _backwards(self) -> None:
         goal, depth = self.goal, self.goal.stages[-1]
         limits = self._limits()
-        into: dict[Sizes, list[tuple[Move, Sizes]]] = {}
+        # For each size those that it is made of, and those that it becomes.
+        sources: dict[Sizes, set[Sizes]] = {}
+        becomes: dict[Sizes, set[Sizes]] = {}
         levels: list[set[Sizes]] = [{goal.targets}]
         up = goal.direction == "up"
         for rest in range(1, depth + 1):
-            limit = limits[depth - rest]
             found: set[Sizes] = set()
             for sizes in levels[-1]:
-                ways = into.get(sizes)
-                if ways is None:
-                    ways = into[sizes] = self._before(sizes)
-                for before in {before for _, before in ways}:
-                    if before in found:
-                        continue
-                    for n, end in zip(before, limit, strict=True):
-                        if (n > end) if up else (n < end):
-                            break
-                    else:
-                        found.add(before)
+                if sizes not in sources:
+                    sources[sizes] = self._enter(sizes)
+                found |= sources[sizes]
+            limit = limits[depth - rest]
+            if len(limit) == 1:
+                end = limit[0]
+                found = {one for one in found if (one[0] <= end if up else one[0] >= end)}
             levels.append(found)
-        for sizes, ways in into.items():
-            for move, before in ways:
-                self.out.setdefault(before, []).append((move, sizes))
+        for sizes, before in sources.items():
+            for one in before:
+                becomes.setdefault(one, set()).add(sizes)
         reached = {goal.sources}
         for done in range(depth + 1):
-            rests = [total - done for total in goal.stages if total >= done]
-            alive = {sizes for sizes in reached if any(sizes in levels[rest] for rest in rests)}
+            left = [levels[total - done] for total in goal.stages if total >= done]
+            alive = reached & set().union(*left)
             self.alive.append(alive)
-            reached = {after for sizes in alive for _, after in self.out.get(sizes, ())}
+            reached = set().union(*[becomes.get(sizes, ()) for sizes in alive])
+
+    def _enter(self, sizes: Sizes) -> set[Sizes]:
+        """Take down the ways that lead to sizes; give the sizes that they start from."""
+        out = self.out
+        if len(sizes) == 1 and not self._checked:
+            return self._enter_one(sizes)
+        found = set()
+        for move, before in self._before(sizes):
+            found.add(before)
+            if before in out:
+                out[before].append((move, sizes))
+            else:
+                out[before] = [(move, sizes)]
+        return found
+
+    def _enter_one(self, sizes: Sizes) -> set[Sizes]:
+        """The same for one track where any move will do: the case that has to be quick."""
+        self.count(len(self._maps[0]))
+        found, out = set(), self.out
+        for numbers, places in self._before_one(sizes[0]):
+            for before in places:
+                found.add(before)
+                if before not in out:
+                    out[before] = []
+                out[before] += [(move, sizes) for move in self._by_maps[numbers,]]
+        return found
 
     def _limits(self) -> list[list[int]]:
         """How far each track can have come after so many stages."""
