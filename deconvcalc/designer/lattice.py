@@ -218,7 +218,8 @@ class Lattice:
         goal, ways = self.goal, self.ways
         edges: dict[Any, dict[Any, int]] = {}
         for sizes in set().union(*ways.alive[: self.depth]):
-            edges[sizes] = into = {}
+            into: dict[Any, int] = {}
+            edges[sizes] = into
             for move, to in ways.out[sizes]:
                 into[to] = into.get(to, 0) + len(move.options)
         after: dict[Any, int] = {}

@@ -159,7 +159,7 @@ def designs_sheet(found: Designs, limit: int | None = None) -> Sheet:
         made.hints = _why(found)
         return made
     plans = list(found[:limit] if limit is not None else found)
-    made.columns = ["#", "stages", "sizes", "layers"]
+    made.columns = ["#", "stages", "sizes", "design"]
     deep = any(plan.channels != (1,) * len(plan.channels) for plan in plans)
     made.columns += ["channels"] if deep else []
     made.columns += ["params", "MACs", "memory"]
@@ -174,7 +174,7 @@ def designs_sheet(found: Designs, limit: int | None = None) -> Sheet:
         row += [amount(plan.parameters), amount(plan.macs), volume(plan.memory)]
         made.rows.append(row + [f"{said[name]:,}" for name in other])
     made.hints = _hints(found, plans)
-    made.legend = [("layers", _LAYERS)]
+    made.legend = [("design", _LAYERS)]
     made.legend += [(name, _MEANINGS[name]) for name in made.columns if name in _MEANINGS]
     return made
 
@@ -281,7 +281,7 @@ def plan_sheet(plan: Plan) -> Sheet:
         f"{arrow(plan)}{every}: {amount(plan.parameters)} parameters, {amount(plan.macs)} MACs, "
         f"{volume(plan.memory)} at the peak"
     )
-    made.columns = ["#", "layers", "size", "channels", "params", "MACs", "memory"]
+    made.columns = ["#", "stage", "size", "channels", "params", "MACs", "memory"]
     for i, stage in enumerate(plan.stages, 1):
         size = stage.target[0] if len(set(stage.target)) == 1 and plan.plain else stage.target
         made.rows.append(

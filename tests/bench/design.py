@@ -15,7 +15,7 @@ from __future__ import annotations
 import subprocess
 import sys
 from importlib.util import find_spec
-from itertools import islice
+from itertools import islice, pairwise
 from math import nan
 from typing import Any, NamedTuple
 
@@ -181,7 +181,7 @@ class Chains:
         rows += [(i, s, k - s - 2 * p + o, k * k) for i, (k, s, p, o) in enumerate(self.options, 1)]
         offsets = [row[2] for row in rows]
         self.chosen, costs = [], []
-        for before, after in zip(sizes, sizes[1:], strict=False):
+        for before, after in pairwise(sizes):
             option = model.new_int_var(0, len(self.options), "")
             slope = model.new_int_var(1, 5, "")
             offset = model.new_int_var(min(offsets), max(offsets), "")
@@ -198,7 +198,7 @@ class Chains:
             self.chosen.append(option)
             costs.append(cost)
         model.add(self.chosen[0] >= 1)
-        for one, following in zip(self.chosen, self.chosen[1:], strict=False):
+        for one, following in pairwise(self.chosen):
             ends = model.new_bool_var("")
             model.add(one == 0).only_enforce_if(ends)
             model.add(one >= 1).only_enforce_if(ends.negated())
@@ -244,7 +244,7 @@ def constraints(asked: Asked) -> dict[Chain, int]:
 
 
 def check(asked: Asked) -> None:
-    """The costs of our ten best are CP-SAT's, and so are the chains that cost less than the last."""
+    """The costs of our ten best are CP-SAT's, and so are the chains below the last of them."""
     plain, arrays = best(asked, numpy=False), best(asked, numpy=True)
     assert plain == arrays, asked
     theirs = constraints(asked)
