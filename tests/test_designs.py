@@ -20,6 +20,7 @@ from deconvcalc.designer.lattice import Lattice
 from deconvcalc.designer.measures import read_cost
 from deconvcalc.designer.plans import made_plan
 from deconvcalc.designer.search import Search
+from deconvcalc.designer.ways import Ways
 from tests.designs_drawn import drawn
 
 SMALL: dict[str, Any] = {"source": 4, "stages": [1, 2], "kernel_size": range(1, 5)}
@@ -457,6 +458,24 @@ def test_ctrl_c_gives_the_best_so_far_and_its_bound(calls: int) -> None:
     assert found.bound <= best <= found.values[0]
     assert found[0].output_size(4) == 12
     assert "interrupted" in found.text
+
+
+def test_ctrl_c_before_anything_is_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the ways between sizes are looked for, there is a design of a smaller space."""
+    calls = []
+    real = Ways._backwards
+
+    def once(self: Ways) -> None:
+        calls.append(self)
+        if len(calls) == 1:
+            raise KeyboardInterrupt
+        real(self)
+
+    monkeypatch.setattr(Ways, "_backwards", once)
+    found = dc.design((28, 30), source=(7, 8), stages=[2, 3], shared=False, cost=lambda s: s.macs)
+    assert found.interrupted
+    assert found[0].output_size((7, 8)) == (28, 30)
+    assert found.bound == 0
 
 
 def test_ctrl_c_in_an_enumeration() -> None:

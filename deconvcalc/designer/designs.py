@@ -14,6 +14,7 @@ from deconvcalc.designer.measures import Cost, read_cost
 from deconvcalc.designer.plans import Plan, made_plan, number
 from deconvcalc.designer.search import Search
 from deconvcalc.errors import QueryError
+from deconvcalc.solver.choices import Choices
 from deconvcalc.values import integer
 
 if TYPE_CHECKING:
@@ -345,17 +346,40 @@ def _best(goal: Goal, cost: Cost, top: int) -> Designs:
             found = search.any_path()
     plans = [made_plan(goal, search.lattice.options, path) for _, path in found]
     exact = search.charge.exact
+    values = [number(exact(value)) for value, _ in found]
     bound = None if search.bound is None or complete else number(exact(search.bound))
+    if interrupted and not plans:
+        plans, values, bound = _some_design(goal, cost)
     return Designs(
         goal,
         (cost,),
         plans,
-        [number(exact(value)) for value, _ in found],
+        values,
         complete=complete and not interrupted,
         interrupted=interrupted,
         certain=certain,
         bound=bound,
     )
+
+
+def _some_design(goal: Goal, cost: Cost) -> tuple[list[Plan], list[int | float], int]:
+    """For a search that was interrupted before it knew anything: a design of a smaller space.
+
+    The smaller space has few windows and no choice of padding, so it is searched at once. Nothing
+    costs less than 0, which is all that is known then.
+    """
+    few = Choices(range(2, 5))
+    bounds = []
+    for bound in goal.bounds:
+        kernels = Choices.read("kernel_size", [k for k in bound.kernel_size if k in few] or 1, 1)
+        padding = bound.padding or Choices(range(2))
+        bounds.append(bound.replace(kernel_size=kernels, padding=padding))
+    search = Search(goal.replace(bounds=tuple(bounds)), cost)
+    found = next(search.paths(), None)
+    if found is None:
+        return [], [], 0
+    plan = made_plan(goal, search.lattice.options, found[1])
+    return [plan], [number(search.charge.exact(found[0]))], 0
 
 
 def _front(goal: Goal, costs: tuple[Cost, ...], top: int | None) -> Designs:
