@@ -311,6 +311,14 @@ def test_constraints_that_exclude_each_other_are_named() -> None:
     assert "exclude each other" in reason.text
 
 
+def test_axes_that_need_parameters_of_their_own() -> None:
+    found = dc.design((24, 30), source=(12, 16), stages=1, kernel_size=[2, 3])
+    assert not found
+    assert found.reason is not None
+    assert found.reason.relaxations["shared"] is False
+    assert dc.design((24, 30), source=(12, 16), stages=1, kernel_size=[2, 3], shared=False)
+
+
 # Errors.
 
 

@@ -18,6 +18,7 @@ from deconvcalc.cli.arguments import (
     Verb,
     exit_2,
     wants_rich,
+    working,
 )
 
 if TYPE_CHECKING:
@@ -223,15 +224,16 @@ def command(
             top = 1
         question["op"] = [op.replace("-", "_") for op in ops] or None
         question["growth"] = _growth(question["growth"])
-        found = design(
-            target,
-            top=top,
-            checkerboard=not no_checkerboard,
-            through=list(through),
-            budgets=[_budget(*one) for one in budgets] or None,
-            divisors=dict([_divisor(*one) for one in divisors]) or None,
-            **question,
-        )
+        with working("designing"):
+            found = design(
+                target,
+                top=top,
+                checkerboard=not no_checkerboard,
+                through=list(through),
+                budgets=[_budget(*one) for one in budgets] or None,
+                divisors=dict([_divisor(*one) for one in divisors]) or None,
+                **question,
+            )
         if found and framework:
             click.echo(_code(found, framework))
         else:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from deconvcalc import costs
 from deconvcalc.designer.candidates import POOLS, Move, alphabet, needed
-from deconvcalc.designer.ways import Ways
+from deconvcalc.designer.ways import MOST_STEPS, Ways
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -126,6 +126,7 @@ class Lattice:
     Args:
         goal: the goal.
         peak: whether states hold the largest memory so far, so that it adds like other costs.
+        most: so many steps are looked at, and no more.
 
     Attributes:
         options: the alphabet; an option's id is its index.
@@ -135,8 +136,9 @@ class Lattice:
         empty: whether there is no design.
     """
 
-    def __init__(self, goal: Goal, *, peak: bool = False) -> None:
+    def __init__(self, goal: Goal, *, peak: bool = False, most: int = MOST_STEPS) -> None:
         self.goal = goal
+        self.most = most
         # A budget that weighs memory with other costs adds up where the peak does.
         self.peak = peak or any(
             b.cost.has_peak and not b.is_peak and b.cost.function is None for b in goal.budgets
@@ -161,7 +163,7 @@ class Lattice:
     def ways(self) -> Ways:
         """The ways between sizes."""
         if self._ways is None:
-            self._ways = Ways(self.goal, self.moves)
+            self._ways = Ways(self.goal, self.moves, self.most)
         return self._ways
 
     @property

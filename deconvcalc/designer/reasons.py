@@ -18,7 +18,7 @@ from deconvcalc.designer.measures import Budget
 from deconvcalc.designer.plans import Plan, made_plan, number
 from deconvcalc.designer.search import Search
 from deconvcalc.designer.ways import reached
-from deconvcalc.errors import DeconvcalcError
+from deconvcalc.errors import DeconvcalcError, UndecidedError
 from deconvcalc.solver.choices import Choices
 from deconvcalc.solver.query import LEAST
 
@@ -32,6 +32,9 @@ WIDEST = {"dilation": 1, "stride": 4}
 
 WIDE = 8
 """The others by this."""
+
+MOST_STEPS = 300_000
+"""So many steps are looked at for each thing that is tried: a reason is to come in seconds."""
 
 MOST_TARGETS = 60
 """So many targets are tried, the nearest first."""
@@ -48,6 +51,8 @@ class Reason:
         nearest: the nearest targets below and above that have a design within the same space, each
             like the target, or None where none was found.
         plan: a design of the relaxed goal: the one with the fewest parameters; or None.
+        complete: whether everything was tried to its end. False where some of it was too much work;
+            then a nearer target or another relaxation may be.
     """
 
     def __init__(
@@ -57,8 +62,11 @@ class Reason:
         relaxations: dict[str, Any],
         relaxation: dict[str, Any],
         plan: Plan | None,
+        *,
+        complete: bool = True,
     ) -> None:
         self.text = text
+        self.complete = complete
         self.nearest = nearest
         self.relaxations = relaxations
         self.relaxation = relaxation
@@ -74,6 +82,7 @@ class Reason:
         below, above = self.nearest
         return {
             "text": self.text,
+            "complete": self.complete,
             "names": list(self.names),
             "relaxation": {name: plain(value) for name, value in self.relaxation.items()},
             "relaxations": {name: plain(value) for name, value in self.relaxations.items()},
@@ -98,50 +107,73 @@ def plain(value: Any) -> Any:
 
 def explain(goal: Goal) -> Reason:
     """The reason why a goal has no design."""
+    trial = Trial()
     relaxations: dict[str, Any] = {}
     goals: dict[str, Goal] = {}
-    for name, tries in _relaxed(goal):
-        found = _least(tries)
+    for name, tries in _relaxed(goal, trial):
+        found = next(((value, one) for value, one in tries if trial.has_design(one)), None)
         if found is not None:
             relaxations[name], goals[name] = found
-    relaxation: dict[str, Any] = {}
-    better: Goal | None = None
     if relaxations:
         name = next(iter(relaxations))
-        relaxation, better = {name: relaxations[name]}, goals[name]
+        relaxation: dict[str, Any] = {name: relaxations[name]}
+        better: Goal | None = goals[name]
     else:
-        relaxation, better = _pair(goal)
+        relaxation, better = _pair(goal, trial)
     plan = None if better is None else _fewest(better)
-    return Reason(_text(goal, relaxation), nearest(goal), relaxations, relaxation, plan)
+    near = nearest(goal, trial)
+    text = _text(goal, relaxation, cut=trial.cut)
+    return Reason(text, near, relaxations, relaxation, plan, complete=not trial.cut)
 
 
-def _has_design(goal: Goal) -> bool:
-    try:
-        return not Lattice(goal).empty
-    except DeconvcalcError:  # too much work, or too many options: not known
-        return False
+class Trial:
+    """Goals that are tried.
+
+    Attributes:
+        cut: whether one was too much work.
+    """
+
+    def __init__(self) -> None:
+        self.cut = False
+        self._known: dict[Goal, bool] = {}
+
+    def know(self, goal: Goal) -> None:
+        """Take down that a goal has a design."""
+        self._known[goal] = True
+
+    def has_design(self, goal: Goal) -> bool:
+        """Whether a goal has a design; not so where that is too much work."""
+        if goal not in self._known:
+            try:
+                self._known[goal] = not Lattice(goal, most=MOST_STEPS).empty
+            except DeconvcalcError:
+                self._known[goal] = False
+                self.cut = True
+        return self._known[goal]
 
 
 def _fewest(goal: Goal) -> Plan | None:
     from deconvcalc.designer.measures import read_cost
 
-    search = Search(goal, read_cost("parameters"))
-    found = next(search.paths(), None)
+    search = Search(goal, read_cost("parameters"), most=MOST_STEPS)
+    try:
+        found = next(search.paths(), None)
+    except UndecidedError:
+        return None
     return None if found is None else made_plan(goal, search.lattice.options, found[1])
 
 
 # Relaxations.
 
 
-Tries = "Iterator[tuple[Any, Goal]]"
-
-
-def _relaxed(goal: Goal) -> Iterator[tuple[str, Iterator[tuple[Any, Goal]]]]:
+def _relaxed(goal: Goal, trial: Trial) -> Iterator[tuple[str, Iterator[tuple[Any, Goal]]]]:
     """For each argument its relaxations, the least first. What changes least comes first."""
+    if goal.shared and len(goal.tracks) > 1:
+        yield "shared", _apart(goal, trial)
     for name in ("padding", "output_padding", "kernel_size", "factor", "stride", "dilation"):
-        yield name, _wider(goal, name)
+        yield name, _wider(goal, name, trial)
     yield "stages", _more_stages(goal)
-    yield "growth", _faster(goal)
+    yield "growth", _faster(goal, trial)
     for flag in ("aligned", "overlap"):
         if getattr(goal, flag):
             yield flag, iter([(False, goal.replace(**{flag: False}))])
@@ -150,7 +182,7 @@ def _relaxed(goal: Goal) -> Iterator[tuple[str, Iterator[tuple[Any, Goal]]]]:
     if goal.divisors:
         yield "divisors", _fewer_divisors(goal)
     if goal.receptive_field:
-        yield "receptive_field", _smaller_fields(goal)
+        yield "receptive_field", _smaller_fields(goal, trial)
     if goal.through:
         yield "through", _fewer_sizes(goal)
     for i, budget in enumerate(goal.budgets):
@@ -159,37 +191,55 @@ def _relaxed(goal: Goal) -> Iterator[tuple[str, Iterator[tuple[Any, Goal]]]]:
     if type(goal.channels) is not Channels:
         yield "channels", iter([(None, goal.replace(channels=Channels()))])
     yield "op", _more_ops(goal)
-    if goal.shared and len(goal.tracks) > 1:
-        bounds = goal.bounds * goal.axes
-        apart = goal.replace(shared=False, bounds=bounds, parts_of_axes=tuple(range(goal.axes)))
-        yield "shared", iter([(False, apart)])
     if not goal.holes:
         yield "holes", iter([(True, goal.replace(holes=True))])
 
 
-def _least(tries: Iterator[tuple[Any, Goal]]) -> tuple[Any, Goal] | None:
-    """The first of the relaxations that has a design."""
-    for value, relaxed in tries:
-        if _has_design(relaxed):
-            return value, relaxed
-    return None
+def _apart(goal: Goal, trial: Trial) -> Iterator[tuple[Any, Goal]]:
+    """Parameters for each track: where each alone has a design of as many stages, so have all."""
+    parts = [
+        next(t for t, axes in enumerate(goal.tracks) if axis in axes) for axis in range(goal.axes)
+    ]
+    relaxed = goal.replace(
+        shared=False, bounds=goal.bounds * len(goal.tracks), parts_of_axes=tuple(parts)
+    )
+    if len(goal.ops) > 1 or goal.through or goal.budgets:
+        yield False, relaxed
+        return
+    alone = [
+        goal.replace(
+            axes=1,
+            tracks=((0,),),
+            parts_of_axes=(0,),
+            targets=(goal.targets[track],),
+            sources=(goal.sources[track],),
+            at=None if goal.at is None else (goal.at[track],),
+            receptive_field=goal.receptive_field[track : track + 1],
+        )
+        for track in range(len(goal.tracks))
+    ]
+    for stages in goal.stages:
+        if all(trial.has_design(one.replace(stages=(stages,))) for one in alone):
+            trial.know(relaxed)
+            yield False, relaxed
+            return
 
 
-def _smallest(ways: list[tuple[Any, Goal]]) -> Iterator[tuple[Any, Goal]]:
+def _smallest(ways: list[tuple[Any, Goal]], trial: Trial) -> Iterator[tuple[Any, Goal]]:
     """Of relaxations each of which allows what those before it do, the first with a design."""
-    if not ways or not _has_design(ways[-1][1]):
+    if not ways or not trial.has_design(ways[-1][1]):
         return
     low, high = 0, len(ways) - 1
     while low < high:
         middle = (low + high) // 2
-        if _has_design(ways[middle][1]):
+        if trial.has_design(ways[middle][1]):
             high = middle
         else:
             low = middle + 1
     yield ways[low]
 
 
-def _wider(goal: Goal, name: str) -> Iterator[tuple[Any, Goal]]:
+def _wider(goal: Goal, name: str, trial: Trial) -> Iterator[tuple[Any, Goal]]:
     """A parameter's bounds wider: by 1, by 2, ..."""
     from deconvcalc.solver.query import USED
 
@@ -211,11 +261,11 @@ def _wider(goal: Goal, name: str) -> Iterator[tuple[Any, Goal]]:
         return value, goal.replace(bounds=tuple(bounds))
 
     radius = 1
-    while not _has_design(way(radius)[1]):
+    while not trial.has_design(way(radius)[1]):
         radius *= 2
         if radius > WIDEST.get(name, WIDE):
             return
-    yield from _smallest([way(one) for one in range(radius // 2 + 1, radius + 1)])
+    yield from _smallest([way(one) for one in range(radius // 2 + 1, radius + 1)], trial)
 
 
 def _more_stages(goal: Goal) -> Iterator[tuple[Any, Goal]]:
@@ -228,7 +278,7 @@ def _more_stages(goal: Goal) -> Iterator[tuple[Any, Goal]]:
                 yield one, goal.replace(stages=(one,))
 
 
-def _faster(goal: Goal) -> Iterator[tuple[Any, Goal]]:
+def _faster(goal: Goal, trial: Trial) -> Iterator[tuple[Any, Goal]]:
     if goal.growth is None:
         return
     ways = []
@@ -242,7 +292,7 @@ def _faster(goal: Goal) -> Iterator[tuple[Any, Goal]]:
             for bound in goal.bounds
         ]
         ways.append((most, goal.replace(growth=Fraction(most), bounds=tuple(bounds))))
-    yield from _smallest(ways)
+    yield from _smallest(ways, trial)
 
 
 def _up_to(choices: Choices, growth: Fraction, most: int) -> Choices:
@@ -259,7 +309,7 @@ def _fewer_divisors(goal: Goal) -> Iterator[tuple[Any, Goal]]:
     yield {}, goal.replace(divisors=())
 
 
-def _smaller_fields(goal: Goal) -> Iterator[tuple[Any, Goal]]:
+def _smaller_fields(goal: Goal, trial: Trial) -> Iterator[tuple[Any, Goal]]:
     ways = []
     field = goal.receptive_field
     largest = max(field)
@@ -270,7 +320,7 @@ def _smaller_fields(goal: Goal) -> Iterator[tuple[Any, Goal]]:
         fields = tuple([min(one, most) for one in field])
         shown = fields[0] if len(set(fields)) == 1 else fields
         ways.append((shown, goal.replace(receptive_field=fields)))
-    yield from _smallest(ways)
+    yield from _smallest(ways, trial)
 
 
 def _fewer_sizes(goal: Goal) -> Iterator[tuple[Any, Goal]]:
@@ -304,7 +354,7 @@ def _more_ops(goal: Goal) -> Iterator[tuple[Any, Goal]]:
             yield wider, goal.replace(ops=tuple(wider))
 
 
-def _pair(goal: Goal) -> tuple[dict[str, Any], Goal | None]:
+def _pair(goal: Goal, trial: Trial) -> tuple[dict[str, Any], Goal | None]:
     """Two arguments relaxed together: each as far as it goes."""
     loosest: list[tuple[str, Any, Callable[[Goal], Goal | None]]] = [
         (name, value, change) for name, value, change in _loosest(goal)
@@ -312,7 +362,7 @@ def _pair(goal: Goal) -> tuple[dict[str, Any], Goal | None]:
     for one, other in combinations(loosest, 2):
         first = one[2](goal)
         both = None if first is None else other[2](first)
-        if both is not None and _has_design(both):
+        if both is not None and trial.has_design(both):
             return {one[0]: one[1], other[0]: other[1]}, both
     return {}, None
 
@@ -363,7 +413,7 @@ def _loosest(goal: Goal) -> Iterator[tuple[str, Any, Callable[[Goal], Goal | Non
 # Nearest targets.
 
 
-def nearest(goal: Goal) -> tuple[Any, Any]:
+def nearest(goal: Goal, trial: Trial) -> tuple[Any, Any]:
     """The nearest targets below and above that have a design in the same space, or None."""
     try:
         _, moves = alphabet(goal)
@@ -380,7 +430,7 @@ def nearest(goal: Goal) -> tuple[Any, Any]:
         tried += 1
         if tried > MOST_TARGETS or (below is not None and above is not None):
             break
-        if _has_design(goal.replace(targets=sizes)):
+        if trial.has_design(goal.replace(targets=sizes)):
             shown = in_order(goal, sizes)
             below, above = (shown, above) if small else (below, shown)
     return below, above
@@ -397,7 +447,7 @@ def value(one: Any, other: Any) -> bool:
 # The sentence.
 
 
-def _text(goal: Goal, relaxation: dict[str, Any]) -> str:
+def _text(goal: Goal, relaxation: dict[str, Any], *, cut: bool) -> str:
     every, _ = alphabet(goal)
     stages = f"{goal.stages[0]}..{goal.stages[-1]}" if len(goal.stages) > 1 else goal.stages[0]
     if not every:
@@ -405,8 +455,9 @@ def _text(goal: Goal, relaxation: dict[str, Any]) -> str:
         blame = ", ".join([_SAID[name] for name in asked]) or "the bounds"
         return f"no stage is left to choose: {blame} and the bounds exclude each other"
     if not relaxation:
-        return f"no chain of {stages} such stages comes to the target, also with wider bounds"
-    named = " and ".join(relaxation)
+        far = ", as far as was tried" if cut else ""
+        return f"no chain of {stages} such stages comes to the target, also with wider bounds{far}"
+    named = " and ".join([_NAMED.get(name, name) for name in relaxation])
     verb = "forbids" if len(relaxation) == 1 else "together forbid"
     return f"{named} {verb} it: no chain of {stages} such stages comes to the target"
 
@@ -417,6 +468,8 @@ _ASKED: dict[str, Any] = {
     "overlap": False,
     "divisors": (),
 }
+
+_NAMED = {"shared": "that all axes share their parameters"}
 
 _SAID = {
     "checkerboard": "no checkerboard",

@@ -23,6 +23,7 @@ from deconvcalc.designer.candidates import POOLS
 from deconvcalc.designer.channels import Channels, Halving, Listed
 from deconvcalc.designer.lattice import END, Lattice, expanded, places
 from deconvcalc.designer.measures import Cost
+from deconvcalc.designer.ways import MOST_STEPS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -138,10 +139,12 @@ class Search:
         engine: "lattice", "sizes" or "numpy": where the backward pass ran.
     """
 
-    def __init__(self, goal: Goal, cost: Cost, *, numpy: bool | None = None) -> None:
+    def __init__(
+        self, goal: Goal, cost: Cost, *, numpy: bool | None = None, most: int = MOST_STEPS
+    ) -> None:
         self.goal = goal
         self.charge = Charge(cost)
-        self.lattice = Lattice(goal, peak=cost.has_peak)
+        self.lattice = Lattice(goal, peak=cost.has_peak, most=most)
         self.bound: Any = None
         self._volumes: dict[Any, int] = {}
         self.engine = "lattice"

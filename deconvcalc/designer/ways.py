@@ -34,11 +34,13 @@ class Ways:
 
     Attributes:
         alive: for each number of stages done the sizes that are reached and reach the target.
+        most: so many steps are looked at, and no more.
         out: for each such size the moves that lead on, each with the sizes that it gives.
     """
 
-    def __init__(self, goal: Goal, moves: Sequence[Move]) -> None:
+    def __init__(self, goal: Goal, moves: Sequence[Move], most: int = MOST_STEPS) -> None:
         self.goal = goal
+        self.most = most
         self.parts = tuple([goal.parts_of_axes[axes[0]] for axes in goal.tracks])
         self._work = 0
         self._checked = goal.aligned or any(name == "size" for name, _ in goal.divisors)
@@ -66,9 +68,9 @@ class Ways:
             UndecidedError: there is too much of it.
         """
         self._work += steps
-        if self._work > MOST_STEPS:
+        if self._work > self.most:
             raise UndecidedError(
-                f"the space of designs has more than {MOST_STEPS:,} steps between sizes",
+                f"the space of designs has more than {self.most:,} steps between sizes",
                 rule="work",
                 hint="Narrow kernel_size, stride or padding, share the parameters, ask for "
                 "divisors, or for fewer stages.",
