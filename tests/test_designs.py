@@ -354,6 +354,8 @@ def test_axes_that_need_parameters_of_their_own() -> None:
         ({"kernel_size": range(5, 5)}, "kernel size"),
         ({"kernel_size": (3, 4)}, "share"),
         ({"receptive_field": 3, "dilation": 2}, "receptive_field"),
+        ({"receptive_field": (3, 3, 3)}, "receptive_field"),
+        ({"through": [(28, 28, 28)]}, "through"),
         ({"top": 0}, "top"),
         ({"stages": 1}, "options"),
         ({"additive": False}, "enumeration"),

@@ -606,7 +606,13 @@ def _through(given: Any, axes: int, direction: str, symbolic: bool) -> tuple[tup
 def _field(given: Any, axes: int) -> tuple[int, ...]:
     if given is None:
         return ()
-    return _whole_sizes("receptive_field", given, axes)
+    field = _whole_sizes("receptive_field", given, axes)
+    if len(field) != axes:
+        raise QueryError(
+            f"receptive_field is given for {len(field)} axes, and there are {axes}",
+            rule="receptive_field",
+        )
+    return field
 
 
 def _check(goal: Goal) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 from deconvcalc import costs
@@ -462,6 +463,8 @@ def user_cost(function: Callable[[Any], Any], part: Any) -> Fraction:
     Raises:
         QueryError: it raises, or gives what is negative, infinite or no number.
     """
+    from fractions import Fraction
+
     name = getattr(function, "__name__", "the cost function")
     try:
         given = function(part)
@@ -473,6 +476,8 @@ def user_cost(function: Callable[[Any], Any], part: Any) -> Fraction:
             rule="cost",
             hint="It gets a Stage (a Plan with additive=False) and gives a number of at least 0.",
         ) from error
+    if type(given) in (int, float) and 0 <= given < inf:  # most are: what it says is for faults
+        return Fraction(given)
     try:
         return exact(given, f"the cost {name} of {part!r}", "cost")
     except TypeError as error:

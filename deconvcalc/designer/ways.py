@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["MOST_STEPS", "Ways", "composed", "reached"]
 
-MOST_STEPS = 20_000_000
+MOST_STEPS = 10_000_000
 """So many steps between sizes are looked at, and no more."""
 
 
