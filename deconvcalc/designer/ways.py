@@ -394,7 +394,8 @@ def composed(size: Any, numbers: Numbers) -> tuple[int, int, int] | None:
 def fits_in_n(n: Any, m: Any, target: Any, numbers: Numbers, most: Fraction | None) -> bool:
     """Whether a stage takes every size that is meant, and goes the way of the target.
 
-    Meant are the n from 1 on with a target of at least 1.
+    Meant are the n from 1 on with a target of at least 1. The growth of a stage that reduces is its
+    rate, its stride: what is rounded down reduces a small size by more, a pool of 2 takes 3 to 1.
     """
     if target[0] % m[0] or target[2] % m[2]:  # rates only multiply
         return False
@@ -411,7 +412,7 @@ def fits_in_n(n: Any, m: Any, target: Any, numbers: Numbers, most: Fraction | No
         return False
     for size in range(least, least + stride):
         made = (size + plus) // stride
-        if made > size or (most is not None and size > most * made):
+        if made > size:
             return False
     return True
 
