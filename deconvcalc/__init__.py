@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from deconvcalc.checkers.verdict import Verdict
     from deconvcalc.derivation import Derivation, Proof, Step, derive
     from deconvcalc.designer import Designs, Plan, Stage, design
+    from deconvcalc.designer.spaces import DesignSpace
     from deconvcalc.errors import (
         CheckError,
         ConversionError,
@@ -110,6 +111,7 @@ __all__ = [
     "Dense",
     "DepthwiseConv",
     "Derivation",
+    "DesignSpace",
     "Designs",
     "DialectError",
     "ExactMap",
@@ -186,6 +188,7 @@ _ROOMS = {
     **dict.fromkeys(("fixed_points", "image", "preimage"), "sets"),
     **dict.fromkeys(("Derivation", "Proof", "Step", "derive"), "derivation"),
     **dict.fromkeys(("Designs", "Plan", "Stage", "design"), "designer"),
+    "DesignSpace": "designer.spaces",
     "ExactMap": "sizemap.exact",
     "compose": "layers.stacks",
     **dict.fromkeys(("Inverse", "invert"), "inversion"),

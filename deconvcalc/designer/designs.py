@@ -18,8 +18,10 @@ from deconvcalc.solver.choices import Choices
 from deconvcalc.values import integer
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from fractions import Fraction
 
+    from deconvcalc.designer.lattice import Lattice
     from deconvcalc.designer.reasons import Reason
     from deconvcalc.designer.search import Path
 
@@ -226,7 +228,8 @@ def design(
         factor: of a resize or a pixel shuffle; by default 2 up to the growth.
         divisors: what must divide what: {"kernel_size": "stride", "size": 4, "channels": 8}.
         growth: how much a stage may enlarge at most, or an encoder's reduce; "any" for no bound.
-            By default 2, or the least whole number that can come to the target.
+            By default 2, or the least whole number that can come to the target. For an encoder in
+            n it is the rate: n//2 reduces by 2, though it takes 3 to 1.
         holes: whether outputs without a tap, and inputs that no window reads, are allowed.
         checkerboard: whether uneven overlap is allowed (Odena et al. 2016).
         aligned: whether every stage must keep pixel centres within 1/2 input pixel.
@@ -282,8 +285,18 @@ def design(
     return find(goal, cost, top, additive=additive)
 
 
-def find(goal: Goal, cost: Any, top: int | None = None, *, additive: bool = True) -> Designs:
-    """The best designs of a goal that was read already: see `design`."""
+def find(
+    goal: Goal,
+    cost: Any,
+    top: int | None = None,
+    *,
+    additive: bool = True,
+    part: Callable[..., Lattice] | None = None,
+) -> Designs:
+    """The best designs of a goal that was read already: see `design`.
+
+    `part` makes a part of the goal's lattice to search in, given `peak`.
+    """
     if not isinstance(additive, bool):
         raise TypeError(f"additive must be True or False, not {additive!r}")
     limit = _limit(top)
@@ -300,7 +313,7 @@ def find(goal: Goal, cost: Any, top: int | None = None, *, additive: bool = True
                 rule="additive",
                 hint="Leave additive out.",
             )
-        return _front(goal, tuple([read_cost(one) for one in cost]), limit)
+        return _front(goal, tuple([read_cost(one) for one in cost]), limit, part)
     read = read_cost(cost, additive=additive)
     if not additive and read.function is None:
         raise QueryError(
@@ -309,8 +322,8 @@ def find(goal: Goal, cost: Any, top: int | None = None, *, additive: bool = True
             hint="Leave additive out.",
         )
     if not read.adds:
-        return _enumerated(goal, read, limit or TOP)
-    return _best(goal, read, limit or TOP)
+        return _enumerated(goal, read, limit or TOP, part)
+    return _best(goal, read, limit or TOP, part)
 
 
 def _limit(top: Any) -> int | None:
@@ -328,8 +341,8 @@ def _limit(top: Any) -> int | None:
     return count
 
 
-def _best(goal: Goal, cost: Cost, top: int) -> Designs:
-    search = Search(goal, cost)
+def _best(goal: Goal, cost: Cost, top: int, part: Callable[..., Lattice] | None) -> Designs:
+    search = Search(goal, cost, part=part)
     found: list[tuple[Any, Path]] = []
     interrupted = complete = False
     certain = 0
@@ -348,7 +361,7 @@ def _best(goal: Goal, cost: Cost, top: int) -> Designs:
     exact = search.charge.exact
     values = [number(exact(value)) for value, _ in found]
     bound = None if search.bound is None or complete else number(exact(search.bound))
-    if interrupted and not plans:
+    if interrupted and not plans and part is None:  # a part may lack that design
         plans, values, bound = _some_design(goal, cost)
     return Designs(
         goal,
@@ -382,8 +395,13 @@ def _some_design(goal: Goal, cost: Cost) -> tuple[list[Plan], list[int | float],
     return [plan], [number(search.charge.exact(found[0]))], 0
 
 
-def _front(goal: Goal, costs: tuple[Cost, ...], top: int | None) -> Designs:
-    front = Front(goal, costs)
+def _front(
+    goal: Goal,
+    costs: tuple[Cost, ...],
+    top: int | None,
+    part: Callable[..., Lattice] | None,
+) -> Designs:
+    front = Front(goal, costs, part)
     most = top or MOST_LISTED
     found: list[tuple[Any, Path]] = []
     interrupted = complete = False
@@ -427,10 +445,10 @@ def _numbers(front: Front, vector: Sequence[Any]) -> tuple[Any, ...]:
     )
 
 
-def _enumerated(goal: Goal, cost: Cost, top: int) -> Designs:
-    from deconvcalc.designer.lattice import Lattice
+def _enumerated(goal: Goal, cost: Cost, top: int, part: Callable[..., Lattice] | None) -> Designs:
+    from deconvcalc.designer.lattice import Lattice as Whole
 
-    lattice = Lattice(goal)
+    lattice = part() if part else Whole(goal)
     total = lattice.count()
     if total > MOST_ENUMERATED:
         raise QueryError(

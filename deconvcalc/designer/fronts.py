@@ -15,7 +15,7 @@ from deconvcalc.designer.search import Charge, Search
 from deconvcalc.errors import UndecidedError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from deconvcalc.designer.goals import Goal
     from deconvcalc.designer.measures import Cost
@@ -41,11 +41,15 @@ class Front:
         vectors: the front, the least first cost first; None before it is known.
     """
 
-    def __init__(self, goal: Goal, costs: Sequence[Cost]) -> None:
+    def __init__(
+        self, goal: Goal, costs: Sequence[Cost], part: Callable[..., Lattice] | None = None
+    ) -> None:
         self.goal = goal
+        self._part = part
         self.costs = tuple(costs)
         self.charges = tuple([Charge(cost) for cost in costs])
-        self.lattice = Lattice(goal, peak=any(cost.has_peak for cost in costs))
+        peak = any(cost.has_peak for cost in costs)
+        self.lattice = part(peak=peak) if part else Lattice(goal, peak=peak)
         self.ideal: Vector | None = None
         self.corners: list[Path] = []
         self.vectors: tuple[Vector, ...] | None = None
@@ -56,7 +60,7 @@ class Front:
         """Find the best of each cost, then the front."""
         best = []
         for cost in self.costs:
-            found = next(Search(self.goal, cost).paths(), None)
+            found = next(Search(self.goal, cost, part=self._part).paths(), None)
             if found is None:
                 self.vectors = ()
                 return

@@ -7,7 +7,7 @@ from math import ceil, inf, isnan
 from typing import TYPE_CHECKING, Any
 
 from deconvcalc.designer.candidates import DOWN, ENLARGING, POOLS, UP
-from deconvcalc.designer.channels import MOST_STAGES, Channels, Halving, Listed, read_channels
+from deconvcalc.designer.channels import MOST_STAGES, Channels, read_channels
 from deconvcalc.designer.measures import Budget, read_budgets
 from deconvcalc.errors import DeconvcalcError, QueryError
 from deconvcalc.solver.choices import Choices
@@ -139,18 +139,13 @@ class Goal(Value):
     def counts_by_size(self) -> bool:
         """Whether stages and sizes say all that later stages need to know, but for the costs.
 
-        Channels that are settled stage by stage count: pools, which keep them, do not go with them.
+        Any rule for channels does, but where pools, which keep theirs, meet other channels.
         """
         if self.through or self.receptive_field or self.budgets:
             return False
         if any(name == "channels" for name, _ in self.divisors):
             return False
-        if type(self.channels) is Channels:
-            return True
-        settled = isinstance(self.channels, Halving) or (
-            isinstance(self.channels, Listed) and self.channels.choices == 1
-        )
-        return settled and not set(POOLS) & set(self.ops)
+        return type(self.channels) is Channels or not set(POOLS) & set(self.ops)
 
     def sizes(self, sizes: Sequence[int]) -> tuple[int, ...]:
         """Sizes of the tracks as sizes of the axes."""

@@ -201,42 +201,9 @@ class Lattice:
 
     def count(self) -> int:
         """How many designs there are, exactly."""
-        if self.goal.counts_by_size:
-            return self._count_by_size()
-        after: dict[Any, int] = {}
-        for layer in reversed(self.layers):
-            now = {}
-            for state, steps in layer.items():
-                total = 0
-                for step in steps:
-                    ways = 1 if step.state == END else after[step.state]
-                    total += ways * len(step.move.options)
-                now[state] = total
-            after = now
-        return after.get(self.start, 0)
+        from deconvcalc.designer.chains import count
 
-    def _count_by_size(self) -> int:
-        """The same where a state is nothing but sizes, and every stage may be the last one."""
-        goal, ways = self.goal, self.ways
-        edges: dict[Any, dict[Any, int]] = {}
-        for sizes in set().union(*ways.alive[: self.depth]):
-            into: dict[Any, int] = {}
-            edges[sizes] = into
-            for move, to in ways.out[sizes]:
-                into[to] = into.get(to, 0) + len(move.options)
-        after: dict[Any, int] = {}
-        for depth in range(self.depth - 1, -1, -1):
-            if depth + 1 in goal.stages:
-                after[goal.targets] = after.get(goal.targets, 0) + 1
-            now = {}
-            for sizes in ways.alive[depth]:
-                total = 0
-                for to, many in edges[sizes].items():
-                    if to in after:
-                        total += many * after[to]
-                now[sizes] = total
-            after = now
-        return after.get(goal.sources, 0)
+        return count(self)
 
     def paths(self) -> Iterator[tuple[tuple[int, int], ...]]:
         """All designs, in the order of their options: for each stage the option and the choice."""

@@ -131,6 +131,12 @@ class Charge:
 class Search:
     """The best designs of a goal, one after the other.
 
+    Args:
+        goal: the goal.
+        cost: what is to be small.
+        numpy: whether to use numpy; None to do so where it is loaded.
+        part: what makes a part of the goal's lattice to search in, given `peak`.
+
     Attributes:
         charge: the cost in whole numbers.
         lattice: the graph of the goal.
@@ -140,15 +146,22 @@ class Search:
     """
 
     def __init__(
-        self, goal: Goal, cost: Cost, *, numpy: bool | None = None, most: int = MOST_STEPS
+        self,
+        goal: Goal,
+        cost: Cost,
+        *,
+        numpy: bool | None = None,
+        most: int = MOST_STEPS,
+        part: Callable[..., Lattice] | None = None,
     ) -> None:
         self.goal = goal
         self.charge = Charge(cost)
-        self.lattice = Lattice(goal, peak=cost.has_peak, most=most)
+        peak = cost.has_peak
+        self.lattice = part(peak=peak) if part else Lattice(goal, peak=peak, most=most)
         self.bound: Any = None
         self._volumes: dict[Any, int] = {}
         self.engine = "lattice"
-        if is_plain(goal, cost):
+        if part is None and is_plain(goal, cost):
             loaded = "numpy" in sys.modules if numpy is None else numpy
             self.engine = "numpy" if loaded else "sizes"
 
