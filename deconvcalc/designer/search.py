@@ -135,6 +135,7 @@ class Search:
         goal: the goal.
         cost: what is to be small.
         numpy: whether to use numpy; None to do so where it is loaded.
+        most: how many steps between sizes may be looked at.
         part: what makes a part of the goal's lattice to search in, given `peak`.
 
     Attributes:
