@@ -354,6 +354,18 @@ def test_sizes_beyond_64_bits_are_marked() -> None:
     assert sizes[1:] == [-1, -1, 0]
 
 
+def test_where_one_axis_refuses_there_is_no_size() -> None:
+    space = DesignSpace(
+        (1, 10), source=(3, 30), shared=False, kernel_size=[3, 5], stride=[3], stages=[1, 2]
+    )
+    (option,) = [
+        i
+        for i, one in enumerate(space.options)
+        if [(part.kernel_size, part.padding) for part in one.parts] == [(5, 0), (3, 0)]
+    ]
+    assert space.sizes([[option + 1, 1]]).tolist() == [[[3, 30], [0, 0], [0, 0]]]
+
+
 # Parts.
 
 
