@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from deconvcalc.checkers.confirming import recheck, verify
     from deconvcalc.checkers.verdict import Verdict
     from deconvcalc.derivation import Derivation, Proof, Step, derive
+    from deconvcalc.designer import Designs, Plan, Stage, design
+    from deconvcalc.designer.spaces import DesignSpace
     from deconvcalc.errors import (
         CheckError,
         ConversionError,
@@ -110,6 +112,8 @@ __all__ = [
     "Dense",
     "DepthwiseConv",
     "Derivation",
+    "DesignSpace",
+    "Designs",
     "DialectError",
     "ExactMap",
     "Explicit",
@@ -131,6 +135,7 @@ __all__ = [
     "PadTo",
     "PixelShuffle",
     "PixelUnshuffle",
+    "Plan",
     "Progression",
     "Proof",
     "QueryError",
@@ -142,6 +147,7 @@ __all__ = [
     "Sizes",
     "Slice",
     "SpecError",
+    "Stage",
     "Step",
     "ToSize",
     "Trace",
@@ -159,6 +165,7 @@ __all__ = [
     "compose",
     "convert",
     "derive",
+    "design",
     "fixed_points",
     "image",
     "invert",
@@ -182,6 +189,8 @@ _ROOMS = {
     **dict.fromkeys(("Sizes", "accepted", "agreement", "at_least"), "sets"),
     **dict.fromkeys(("fixed_points", "image", "preimage"), "sets"),
     **dict.fromkeys(("Derivation", "Proof", "Step", "derive"), "derivation"),
+    **dict.fromkeys(("Designs", "Plan", "Stage", "design"), "designer"),
+    "DesignSpace": "designer.spaces",
     "ExactMap": "sizemap.exact",
     "compose": "layers.stacks",
     **dict.fromkeys(("Inverse", "invert"), "inversion"),

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from deconvcalc.layers import Layer
 
-__all__ = ["macs", "memory", "parameters"]
+__all__ = ["macs", "memory", "parameters", "weights"]
 
 
 def parameters(layer: Layer, channels: int | None, axes: int) -> int | None:
@@ -40,13 +40,28 @@ def parameters(layer: Layer, channels: int | None, axes: int) -> int | None:
     if isinstance(layer, (Conv, ConvTranspose)):
         if channels is None or layer.out_channels is None:
             return None
-        weights = channels * layer.out_channels // layer.groups * _taps(layer, axes)
-        return weights + (layer.out_channels if layer.bias else 0)
+        made = weights(_taps(layer, axes), channels, layer.out_channels, layer.groups)
+        return made + (layer.out_channels if layer.bias else 0)
     if isinstance(layer, Dense):
         if channels is None:
             return None
         return (channels + layer.bias) * layer.out_features
     return 0
+
+
+def weights(taps: int, inputs: int, outputs: int, groups: int = 1) -> int:
+    """How many weights a convolution, or a transposed one, has.
+
+    Args:
+        taps: of its window, over all axes.
+        inputs: the channels that go in.
+        outputs: the channels that come out.
+        groups: how many groups the channels fall into.
+
+    >>> weights(9, 3, 8)
+    216
+    """
+    return inputs * outputs // groups * taps
 
 
 def macs(
@@ -68,12 +83,12 @@ def macs(
     """
     if not isinstance(layer, (Conv, ConvTranspose, Dense)):
         return 0
-    weights = parameters(layer.replace(bias=False), channels, len(size))
-    if weights is None:
+    learned = parameters(layer.replace(bias=False), channels, len(size))
+    if learned is None:
         return None
     if isinstance(layer, Dense):
-        return weights * prod(size)
-    return weights * prod(size if isinstance(layer, ConvTranspose) else target)
+        return learned * prod(size)
+    return learned * prod(size if isinstance(layer, ConvTranspose) else target)
 
 
 def memory(channels: int | None, size: Sequence[int], width: int = 4) -> int | None:

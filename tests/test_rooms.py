@@ -33,6 +33,7 @@ FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 # Neighbours on one floor, and imports that point up. Each has its reason.
 EXCEPTIONS: dict[tuple[str, str], str] = {
     ("solver", "render"): "answers print themselves: str() and rich's hook",
+    ("designer", "render"): "designs and plans print themselves: str() and rich's hook",
     ("cli", FACE): "the version",
 }
 

@@ -18,6 +18,7 @@ __all__ = ["main"]
 VERBS = {
     "size": "The output size of a layer, and the arithmetic that gives it.",
     "solve": "All layers that turn one size into another, best first.",
+    "design": "The best decoder or encoder from one size to another, proved best.",
     "trace": "For which inputs a whole model works, and where it breaks.",
     "verify": "Real layers confirm a size and the values.",
     "check": "The checks of a project: what must hold of its layers and models.",

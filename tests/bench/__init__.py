@@ -30,6 +30,7 @@ class Row:
         ours_seconds: the median time of our way.
         rival_seconds: the median time of the other way.
         limit: the largest ratio of ours to the rival's; None where the rival only stands beside.
+        unit: what is compared where it is not time.
     """
 
     case: str
@@ -38,6 +39,7 @@ class Row:
     ours_seconds: float
     rival_seconds: float
     limit: float | None = None
+    unit: str = "s"
 
     @property
     def ratio(self) -> float:

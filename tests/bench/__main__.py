@@ -28,14 +28,19 @@ def line(row: Row) -> str:
     limit = "" if row.limit is None else f", limit {ratio(row.limit)}"
     verdict = "" if row.passed else "  ABOVE"
     return (
-        f"{row.case}: {row.ours} {duration(row.ours_seconds)}, "
-        f"{row.rival} {duration(row.rival_seconds)}: {ratio(row.ratio)}{limit}{verdict}"
+        f"{row.case}: {row.ours} {amount(row.ours_seconds, row.unit)}, "
+        f"{row.rival} {amount(row.rival_seconds, row.unit)}: {ratio(row.ratio)}{limit}{verdict}"
     )
 
 
 def ratio(value: float) -> str:
     """A ratio as a person reads it: 1.25, or 1/200."""
     return f"{value:.2f}" if value > 0.1 else f"1/{1 / value:,.0f}"
+
+
+def amount(value: float, unit: str) -> str:
+    """A time, or what else is compared, with its unit."""
+    return duration(value) if unit == "s" else f"{value:.4g} {unit}"
 
 
 def duration(seconds: float) -> str:
