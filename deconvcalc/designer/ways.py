@@ -54,6 +54,13 @@ class Ways:
             list(dict.fromkeys([maps[part] for maps in self._by_maps]))
             for part in range(len(goal.bounds))
         ]
+        self._by_slope: dict[int, list[list[Numbers]]] = {}
+        self._rounding = [numbers for numbers in self._maps[0] if numbers[2] > 1]
+        for numbers in self._maps[0]:
+            slope, offset, divisor, _ = numbers
+            if divisor == 1:
+                by_rest = self._by_slope.setdefault(slope, [[] for _ in range(slope)])
+                by_rest[offset % slope].append(numbers)
         self.out: dict[Sizes, list[tuple[Move, Sizes]]] = {}
         self.alive: list[set[Sizes]] = []
         if goal.in_n is None:
@@ -180,14 +187,14 @@ class Ways:
         """The same for one track: the sizes that each map makes this one of."""
         low, high = self._ends(m, self.goal.sources[0])
         found: list[tuple[Numbers, list[Sizes]]] = []
-        for numbers in self._maps[0]:
-            slope, offset, divisor, least = numbers
-            if divisor == 1:
-                n, rest = divmod(m - offset, slope)
-                if not rest and low <= n <= high and n >= least:
+        for slope, by_rest in self._by_slope.items():
+            for numbers in by_rest[m % slope]:  # from any other the division leaves a rest
+                n = (m - numbers[1]) // slope
+                if low <= n <= high and n >= numbers[3]:
                     found.append((numbers, [(n,)]))
-                continue
-            first = max(divisor * m - offset, low, least)  # its slope is 1
+        for numbers in self._rounding:
+            _, offset, divisor, least = numbers  # its slope is 1
+            first = max(divisor * m - offset, low, least)
             last = min(divisor * (m + 1) - 1 - offset, high)
             if first <= last:
                 found.append((numbers, [(n,) for n in range(first, last + 1)]))
