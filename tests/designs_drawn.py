@@ -47,7 +47,8 @@ def _question(rng: random.Random, *, dilated: bool) -> dict[str, Any]:
     asked: dict[str, Any] = {
         "stages": range(1, rng.choice([2, 3, 4])),
         "op": "any" if rng.random() < 0.6 else None,
-        "kernel_size": range(1, rng.choice([4, 5, 6])),
+        "kernel_size": range(1, rng.choice([4, 5])),
+        "padding": [0, 1, 2],
         "growth": rng.choice([None, "any"]),
         "checkerboard": rng.random() < 0.6,
         "aligned": rng.random() < 0.2,
