@@ -56,6 +56,15 @@ def test_a_growth_with_a_long_fraction_is_exact(source: int, target: int, growth
             assert max(before, after) <= Fraction(growth) * min(before, after)
 
 
+@pytest.mark.parametrize(("source", "target"), [(2000, 4000), (4000, 2000)])
+def test_growth_2_1_is_a_fraction_over_2_to_the_51(source: int, target: int) -> None:
+    asked: dict[str, Any] = {"source": source, "kernel_size": [2, 4], "stages": [1, 2]}
+    asked |= {"growth": 2.1, "stride": [1, 2]}  # 4200 * 2**51 is more than int64 holds
+    least = sorted([plan.parameters for plan in dc.DesignSpace(target, **asked)])
+    assert len(least) == 11
+    assert list(dc.design(target, **asked, top=11).values) == least
+
+
 def test_a_size_in_n_that_lies_outside_is_named_as_it_was_written() -> None:
     with pytest.raises(dc.QueryError, match=r"through names 8\*n, which lies outside"):
         dc.design("4*n", source=7, through=["8*n"])
