@@ -234,6 +234,7 @@ def command(
                 divisors=dict([_divisor(*one) for one in divisors]) or None,
                 **question,
             )
+            _ = found.reason  # worked out here, as it may take seconds
         if found and framework:
             click.echo(_code(found, framework))
         else:

@@ -12,6 +12,7 @@ from deconvcalc.designer.search import channels_by_depth, ways_on
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from fractions import Fraction
 
     from deconvcalc.designer.search import Next, Search
 
@@ -134,12 +135,18 @@ class _Sweep:
         if self.up:
             fits &= (made >= sizes) & (made <= self.target)
             if most is not None:
-                fits &= made * most.denominator <= sizes * most.numerator
+                fits &= made <= self._grown(sizes, most)
         else:
             fits &= (made <= sizes) & (made >= self.target)
             if most is not None:
-                fits &= sizes * most.denominator <= made * most.numerator
+                fits &= made >= self._grown(sizes, 1 / most, up=True)
         return made, fits
+
+    def _grown(self, sizes: Any, most: Fraction, *, up: bool = False) -> Any:
+        """Sizes times a fraction, rounded down or up, by ints of Python: 2.1 is one over 2**51."""
+        over, under = most.numerator, most.denominator
+        grown = [-(-n * over // under) if up else n * over // under for n in sizes[0].tolist()]
+        return np.array([min(n, FAR) for n in grown], dtype=np.int64)[None, :]
 
     def _each(self, sizes: Any, made: Any) -> Any:
         """What a tap costs for a pair of channels."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from math import ceil, inf, isnan
+from math import ceil, inf
 from typing import TYPE_CHECKING, Any
 
 from deconvcalc.designer.candidates import DOWN, ENLARGING, POOLS, UP
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 __all__ = ["MOST_STAGES", "Bound", "Goal", "in_order", "read_goal", "shown_in_n"]
 
 PARAMETERS = ("kernel_size", "stride", "padding", "output_padding", "dilation", "factor")
+
+MOST_BOUND = 10_000
+"""No parameter of a stage is larger."""
 
 DIVISIBLE = (*PARAMETERS, "size", "channels")
 
@@ -239,7 +242,7 @@ def read_goal(
     fitting = rule.fits(counts)
     if not fitting:
         raise QueryError(
-            f"channels has counts for {len(getattr(rule, 'places', ())) - 1} stages, and stages "
+            f"channels has counts for {_count(len(getattr(rule, 'places', ())) - 1)}, and stages "
             f"asks for {_shown(counts)}",
             rule="channels",
             hint="List one count for the input and one for each stage.",
@@ -303,7 +306,11 @@ def _axes(target: Any, source: Any, axes: Any) -> int:
         )
     count = said[0] if said else 2
     if not 1 <= count <= MOST_AXES:
-        raise QueryError(f"{count} axes; 1 to {MOST_AXES} are possible", rule="axes")
+        raise QueryError(
+            f"{count} axes; 1 to {MOST_AXES} are possible",
+            rule="axes",
+            hint="A size is an int, or a tuple of one int per axis.",
+        )
     return count
 
 
@@ -418,6 +425,10 @@ def _shown(counts: Sequence[int]) -> str:
     return ", ".join(map(str, counts))
 
 
+def _count(stages: int) -> str:
+    return "1 stage" if stages == 1 else f"{stages} stages"
+
+
 def _operations(op: Any, direction: str, axes: int) -> tuple[str, ...]:
     """What a stage may be, in the order of the alphabet."""
     possible: tuple[str, ...] = UP if direction == "up" else DOWN
@@ -468,14 +479,25 @@ def _growth(
         most = 2
         while any(n * most ** stages[-1] < m for n, m in pairs):
             most += 1
+            if most > MOST_BOUND:
+                raise QueryError(
+                    f"this target is too far for so few stages: {_count(stages[-1])} would change "
+                    f"the size more than {MOST_BOUND:,} times each",
+                    rule="stages",
+                    hint="Give more stages.",
+                )
         return Fraction(most)
-    if growth == "any" or growth == inf:  # noqa: PLR1714  # an array is equal to nothing
+    if isinstance(growth, (str, float)) and growth in ("any", inf):
         return None
     try:
-        number = Fraction(growth)
+        # Fraction reads texts too, among them 1/0 and 1e999999999.
+        known = not isinstance(growth, (str, bytes, bool))
+        whole = integer(growth)
+        number = Fraction(float(growth) if whole is None else whole) if known else None
+        number = growth if isinstance(growth, Fraction) else number
     except (TypeError, ValueError, OverflowError):
-        raise TypeError(f"growth must be a number or 'any', not {growth!r}") from None
-    if isinstance(growth, bool) or (isinstance(growth, float) and isnan(growth)):
+        number = None
+    if number is None:
         raise TypeError(f"growth must be a number or 'any', not {growth!r}")
     if number < 1:
         raise QueryError(
@@ -521,13 +543,25 @@ def _bound(given: dict[str, Any], group: int, growth: Any, shared: bool, axes: i
     fields |= {"stride": stride, "factor": factor, "kernel_size": kernel}
     fields["dilation"] = fields["dilation"] or Choices.one(1)
     for name, bound in fields.items():
-        if bound is not None and bound.last > 10_000:
+        if bound is not None and bound.last > MOST_BOUND:
+            if given[name] is None and most > MOST_BOUND // 2:
+                raise QueryError(
+                    f"growth lets a stage change the size up to {_short(most)} times, and "
+                    f"{MOST_BOUND // 2:,} is the most where {name} is not bounded",
+                    rule="growth",
+                    hint=f"Give a smaller growth, or bound {name}.",
+                )
             raise QueryError(
-                f"{name} goes up to {bound.last}, and 10,000 is the most that a design takes",
+                f"{name} goes up to {bound.last}, and {MOST_BOUND:,} is the most that a design "
+                "takes",
                 rule=name,
                 hint=f"Give {name} a smaller bound.",
             )
     return Bound(**fields)
+
+
+def _short(number: int) -> str:
+    return f"{number:,}" if number < 10**18 else "more than 10**18"
 
 
 def _tracks(
@@ -617,10 +651,9 @@ def _check(goal: Goal) -> None:
             ends = [goal.sources[track], goal.targets[track]]
             low, high = sorted([value(one, 10**6) for one in ends])
             if not low <= value(size, 10**6) <= high:
-                shown = goal.numbers(each) if goal.at is None else each
                 raise QueryError(
-                    f"through names {shown[track]}, which lies outside of the way from the source "
-                    "to the target",
+                    f"through names {shown_in_n(size)}, which lies outside of the way from the "
+                    "source to the target",
                     rule="through",
                     hint="Sizes of a decoder only grow, those of an encoder only shrink.",
                 )

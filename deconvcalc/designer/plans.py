@@ -6,7 +6,7 @@ from math import inf
 from typing import TYPE_CHECKING, Any
 
 from deconvcalc import costs
-from deconvcalc.designer.candidates import ENLARGING, POOLS, Option, Part
+from deconvcalc.designer.candidates import ENLARGING, POOLS, Option, Part, map_of
 from deconvcalc.designer.measures import Cost, exact, read_cost
 from deconvcalc.errors import DeconvcalcError, QueryError
 from deconvcalc.values import MOST_AXES, Value, integer
@@ -565,6 +565,8 @@ def plan_of(record: dict[str, Any]) -> Plan:
         stages.append(stage)
         size = stage.target
     plan = Plan(stages, bool(flags["plain"]), in_n)
+    if in_n is not None:
+        _agree_in_n(plan, in_n)
     _agree(plan.to_record(), record, "")
     return plan
 
@@ -601,6 +603,31 @@ def _stage(
     except DeconvcalcError as error:
         raise _unreadable(f"{where}: {error.message}") from None
     return Stage(option, size, tuple(target), channels, where_parts, bias)
+
+
+def _agree_in_n(plan: Plan, said: str) -> None:
+    """Refuse a target in n that is not what the stages give for every n."""
+    from deconvcalc.designer.goals import in_n
+
+    texts = said.split(" x ") if " x " in said else [said] * plan.axes
+    try:
+        read = [in_n("in_n", text) for text in texts]
+    except DeconvcalcError as error:
+        raise _unreadable(f"in_n: {error.message}") from None
+    if read != [_map_along(plan, axis) for axis in range(plan.axes)]:
+        raise _unreadable(f"in_n says {said!r}, which is not what the stages give for every n")
+
+
+def _map_along(plan: Plan, axis: int) -> tuple[int, int, int] | None:
+    """(a, b, c) for floor((a*n + b)/c), what all stages do along an axis; None for another form."""
+    a, b, c = 1, 0, 1
+    for stage in plan.stages:
+        part = stage.option.parts[stage.parts_of_axes[axis]]
+        slope, offset, divisor, _ = map_of(stage.option.op, part)
+        if slope != 1 and c != 1:
+            return None
+        a, b, c = slope * a, slope * b + offset * c, divisor * c
+    return a, b, c
 
 
 def _agree(true: Any, said: Any, where: str) -> None:

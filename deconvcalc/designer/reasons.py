@@ -36,6 +36,12 @@ WIDE = 8
 MOST_STEPS = 300_000
 """So many steps are looked at for each thing that is tried: a reason is to come in seconds."""
 
+MOST_CUT = 2
+"""So often is something tried to that many steps in vain; then to `FEW_STEPS`."""
+
+FEW_STEPS = 5_000
+"""So few steps are looked at for each thing that is tried where all is much work."""
+
 MOST_TARGETS = 60
 """So many targets are tried, the nearest first."""
 
@@ -120,7 +126,7 @@ def explain(goal: Goal) -> Reason:
         better: Goal | None = goals[name]
     else:
         relaxation, better = _pair(goal, trial)
-    plan = None if better is None else _fewest(better)
+    plan = None if better is None else _fewest(better, trial.most)
     near = nearest(goal, trial)
     text = _text(goal, relaxation, cut=trial.cut)
     return Reason(text, near, relaxations, relaxation, plan, complete=not trial.cut)
@@ -130,12 +136,19 @@ class Trial:
     """Goals that are tried.
 
     Attributes:
-        cut: whether one was too much work.
+        cut: whether one was too much work, or Ctrl-C came: then no more are tried.
     """
 
     def __init__(self) -> None:
         self.cut = False
+        self._cuts = 0
+        self._stopped = False
         self._known: dict[Goal, bool] = {}
+
+    @property
+    def most(self) -> int:
+        """How many steps may be looked at for the next thing that is tried."""
+        return MOST_STEPS if self._cuts < MOST_CUT else FEW_STEPS
 
     def know(self, goal: Goal) -> None:
         """Take down that a goal has a design."""
@@ -145,20 +158,23 @@ class Trial:
         """Whether a goal has a design; not so where that is too much work."""
         if goal not in self._known:
             try:
-                self._known[goal] = not Lattice(goal, most=MOST_STEPS).empty
+                found = not self._stopped and not Lattice(goal, most=self.most).empty
             except DeconvcalcError:
-                self._known[goal] = False
-                self.cut = True
+                found, self.cut = False, True
+                self._cuts += 1
+            except KeyboardInterrupt:
+                found, self.cut, self._stopped = False, True, True
+            self._known[goal] = found
         return self._known[goal]
 
 
-def _fewest(goal: Goal) -> Plan | None:
+def _fewest(goal: Goal, most: int) -> Plan | None:
     from deconvcalc.designer.measures import read_cost
 
-    search = Search(goal, read_cost("parameters"), most=MOST_STEPS)
     try:
+        search = Search(goal, read_cost("parameters"), most=most)
         found = next(search.paths(), None)
-    except UndecidedError:
+    except (UndecidedError, KeyboardInterrupt):
         return None
     return None if found is None else made_plan(goal, search.lattice.options, found[1])
 

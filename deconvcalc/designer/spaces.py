@@ -457,6 +457,9 @@ class DesignSpace:
                 rule="filter",
                 hint="filter(lambda stage: stage.stride == 2), or filter(plan=...).",
             )
+        for name, one in (("stage", stage), ("plan", plan)):
+            if one is not None and not callable(one):
+                raise TypeError(f"filter: {name} must be a function, not {one!r}")
         if stage is not None:
             return self._of(Stages(self._recipe, stage))
         assert plan is not None

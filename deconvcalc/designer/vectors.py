@@ -159,7 +159,14 @@ class Vectors:
         """
         import numpy as np
 
-        array = np.asarray(vectors)
+        try:
+            array = np.asarray(vectors)
+        except ValueError:
+            raise QueryError(
+                "these vectors differ in length, or are nested unevenly",
+                rule="vector",
+                hint=f"Each has {len(self.genes)} places: encode() makes vectors.",
+            ) from None
         length = len(self.genes)
         if array.ndim == 1 and (one or len(array) == length):
             array = array[None]
@@ -183,7 +190,7 @@ class Vectors:
             top = self.genes[0] if self.genes else 1
             rows = np.where((array >= 0) & (array < top), array, -1).astype(np.int64)
             return self._with_lengths(rows) if self._implied else rows
-        pairs = array.reshape(len(array), -1, 2)
+        pairs = array.reshape(len(array), array.shape[1] // 2, 2)
         option, choice = pairs[:, :, 0], pairs[:, :, 1]
         fits = (option >= 0) & (option < self.genes[0]) & (choice >= 0) & (choice < self._ids)
         fits &= (option > 0) | (choice == 0)
