@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 from deconvcalc.assertions.finding import Case, Finding, undecided
 from deconvcalc.assertions.outputs import does_not_run
+from deconvcalc.errors import QueryError
+from deconvcalc.values import integer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,7 +20,12 @@ MOST_NAMED = 5
 
 def _budget(name: str, what: str) -> Callable[[Case], Finding]:
     def decide(case: Case) -> Finding:
-        expected = f"at most {case.value:,} {what}"
+        most = integer(case.value)
+        if most is None or isinstance(case.value, (str, bool)):
+            raise QueryError(
+                f"max_{name} is a whole number of {what}, not {case.value!r}", rule=f"max_{name}"
+            )
+        expected = f"at most {most:,} {what}"
         subject = case.subject
         found = subject.at(case.input) if case.input is not None else subject.running()
         if not found.ok:
@@ -31,15 +38,15 @@ def _budget(name: str, what: str) -> Callable[[Case], Finding]:
                 "Say how many channels the input has: channels = 3.",
             )
         total = sum([getattr(row, name) for row in rows])
-        if total <= case.value:
+        if total <= most:
             return Finding(True, expected, f"{total:,}")
-        most = sorted(rows, key=lambda row: -getattr(row, name))[:MOST_NAMED]
+        dearest = sorted(rows, key=lambda row: -getattr(row, name))[:MOST_NAMED]
         lines = [
             f"{row.name}: {getattr(row, name):,}" + (f"  ({row.where})" if row.where else "")
-            for row in most
+            for row in dearest
             if getattr(row, name)
         ]
-        over = total - case.value
+        over = total - most
         return Finding(False, expected, f"{total:,}, {over:,} more", lines)
 
     return decide
