@@ -85,9 +85,9 @@ _ALL = (
         "the inputs that run: these, and no others",
         admissible,
         _CONDITION,
-        asks="any",
+        asks="near",
     ),
-    Kind("admits", "inputs that run, and others may", admits, _CONDITION, asks="any"),
+    Kind("admits", "inputs that run, and others may", admits, _CONDITION, asks="near"),
     Kind(
         "aligned",
         "whether every two branches that are merged have their pixel centres at the same places",
