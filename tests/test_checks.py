@@ -524,3 +524,24 @@ def test_yes_and_no_are_bools(kind: str, value: Any) -> None:
 def test_budgets_are_whole_numbers(kind: str, value: Any) -> None:
     found = decide(kind, dc.Conv(3, in_channels=3, out_channels=8), value, input=28)
     assert (found.state, found.fault) == ("error", "unreadable")
+
+
+@pytest.mark.parametrize("value", [8.0, True, "8", None])
+def test_channels_are_whole_numbers(value: Any) -> None:
+    layer = dc.Conv(3, in_channels=3, out_channels=8)
+    assert decide("output_channels", layer, value).fault == "unreadable"
+
+
+@pytest.mark.parametrize("value", [3, None, "MaxPool(2)"])
+def test_nodes_are_said_by_their_names(value: Any) -> None:
+    assert decide("nodes", dc.MaxPool(2), value).fault == "unreadable"
+
+
+def test_no_model_ends_the_run() -> None:
+    from deconvcalc.assertions.kinds import outcome_of
+
+    def ends() -> Any:
+        raise SystemExit(0)
+
+    found = outcome_of(KINDS["output"], ends, "end", None)
+    assert (found.state, found.fault) == ("error", "raised")

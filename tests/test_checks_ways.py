@@ -61,6 +61,10 @@ def test_no_checkerboard_means_on_no_way() -> None:
     assert decide("output_channels", model, 8, input=64)
     assert decide("output_channels", model, 8).state == "failed"
     assert decide("output_channels", model, 16).state == "failed"
+    learns = 3 * 16 * 9 + 16
+    assert decide("max_parameters", model, learns)
+    assert decide("max_parameters", model, learns - 1).state == "failed"
+    assert decide("max_parameters", model, learns - 1, input=64)
 
 
 def test_a_node_is_the_layer_that_is_said_on_each_way_that_has_it() -> None:

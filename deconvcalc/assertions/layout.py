@@ -32,6 +32,8 @@ __all__ = ["aligned", "checkerboard", "field", "layer_of", "min_field", "nodes",
 
 def nodes(case: Case) -> Finding:
     """Nodes that are named are these layers, in every field; channels may be left open."""
+    if not isinstance(case.value, dict):
+        raise QueryError(f"nodes are said by their names, not as {case.value!r}", rule="nodes")
     found = case.subject.at(case.input) if case.input is not None else case.subject.anywhere()
     wrong, told = [], []
     named = [

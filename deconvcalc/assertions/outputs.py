@@ -16,6 +16,7 @@ from deconvcalc.notation import nearest
 from deconvcalc.sets import Sizes, agreement
 from deconvcalc.sizemap import SizeMap
 from deconvcalc.sizemap.exact import exact
+from deconvcalc.values import integer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -30,6 +31,7 @@ __all__ = [
     "output",
     "output_channels",
     "output_for_all",
+    "taken_by",
     "there",
     "ways",
 ]
@@ -130,6 +132,8 @@ def output_channels(case: Case) -> Finding:
     """The output, or nodes that are named, have so many channels."""
     wrong, lines = [], []
     for node, count, got in _channels(case):
+        if integer(count) is None:
+            raise QueryError(f"channels are a whole number, not {count!r}", rule="output_channels")
         if got is None:
             raise undecided(
                 f"the channels of {node.name} are not known",
@@ -194,7 +198,7 @@ def output_for_all(case: Case) -> Finding:
     for path in found.traced.paths:
         if path.failed is not None:
             continue
-        taken = region(found.model.variables, [*path.guards, *_conditions(path)])
+        taken = taken_by(path, found.model.variables)
         decided.append(taken)
         wrong = wrong or _counterexample(path, taken, box, case.value)
     left = left_of(box, decided)
@@ -230,8 +234,10 @@ def _targets(model: Model, node: Node, said: Any) -> list[tuple[str, Expression]
     ]
 
 
-def _conditions(path: Path) -> list[Any]:
-    return [condition for _, condition in path.model.conditions()]
+def taken_by(path: Path, variables: Sequence[str]) -> Region:
+    """The inputs that go through a model on one way, to its end."""
+    conditions = [condition for _, condition in path.model.conditions()]
+    return region(variables, [*path.guards, *conditions])
 
 
 def _counterexample(
