@@ -139,7 +139,7 @@ def checks() -> str:
     told = {key: one["description"] for key, one in keys.items() if key not in asserted}
     rows += [f"| `{key}` | {text} |" for key, text in told.items()]
     parts += ["## What a check is about, and where it is asked\n", "\n".join(rows) + "\n"]
-    needs = {"input": "an input", "inputs": "`inputs`", "any": "", "none": ""}
+    needs = {"input": "an input", "inputs": "`inputs`", "any": "", "near": "", "none": ""}
     rows = ["| kind | key | what must hold | needs |", "|---|---|---|---|"]
     rows += [
         f"| `{kind.name}` | `{kind.key}` | {kind.title} | {needs[kind.asks]} |"

@@ -510,3 +510,38 @@ def test_text_of_a_stranger_moves_no_cursor() -> None:
     found = Outcome("a\x1b[2Jb", "output", "failed", expected="1\x07", got="2\n::error::x")
     assert "\x1b" not in found.text()
     assert "\x07" not in found.text()
+
+
+@pytest.mark.parametrize("kind", ["aligned", "checkerboard"])
+@pytest.mark.parametrize("value", [1, 0, "no", None])
+def test_yes_and_no_are_bools(kind: str, value: Any) -> None:
+    found = decide(kind, Subject(skip_model()), value, input=28)
+    assert (found.state, found.fault) == ("error", "unreadable")
+
+
+@pytest.mark.parametrize("kind", ["max_parameters", "max_macs", "max_memory"])
+@pytest.mark.parametrize("value", ["9", None, True, 1.5, float("inf"), float("nan")])
+def test_budgets_are_whole_numbers(kind: str, value: Any) -> None:
+    found = decide(kind, dc.Conv(3, in_channels=3, out_channels=8), value, input=28)
+    assert (found.state, found.fault) == ("error", "unreadable")
+
+
+@pytest.mark.parametrize("value", [8.0, True, "8", None])
+def test_channels_are_whole_numbers(value: Any) -> None:
+    layer = dc.Conv(3, in_channels=3, out_channels=8)
+    assert decide("output_channels", layer, value).fault == "unreadable"
+
+
+@pytest.mark.parametrize("value", [3, None, "MaxPool(2)"])
+def test_nodes_are_said_by_their_names(value: Any) -> None:
+    assert decide("nodes", dc.MaxPool(2), value).fault == "unreadable"
+
+
+def test_no_model_ends_the_run() -> None:
+    from deconvcalc.assertions.kinds import outcome_of
+
+    def ends() -> Any:
+        raise SystemExit(0)
+
+    found = outcome_of(KINDS["output"], ends, "end", None)
+    assert (found.state, found.fault) == ("error", "raised")

@@ -53,15 +53,16 @@ def test_a_table_makes_a_check_for_each_thing_and_each_input(tmp_path: Path) -> 
         ("up: output at 28", "output"),
         ("up: output at 28x30", "output"),
         ("up: output_for_all", "output_for_all"),
-        ("up: output_channels", "output_channels"),
+        ("up: output_channels at 28", "output_channels"),
+        ("up: output_channels at 28x30", "output_channels"),
         ("up: max_macs at 28", "max_macs"),
         ("up: max_macs at 28x30", "max_macs"),
         ("up: verify at 28", "verify"),
         ("up: verify at 28x30", "verify"),
     ]
     lines = [int(check.where.rpartition(":")[2]) for check in spec.checks]
-    assert lines == [5, 6, 11, 8, 12, 12, 9, 9]
-    assert states(spec) == ["passed"] * 8
+    assert lines == [5, 6, 11, 8, 8, 12, 12, 9, 9]
+    assert states(spec) == ["passed"] * 9
     assert len({id(check.source) for check in spec.checks}) == 1
 
 
@@ -687,3 +688,71 @@ admits = {h = "n == 8", w = "8 <= n <= 10", "mask.h" = "n == 4", "mask.w" = "n =
     ], [one.text() for one in outcomes[5:]]
     assert "31" in outcomes[5].text()
     assert "2 outputs: name the one" in outcomes[6].got
+
+
+# What would go unread.
+
+
+@pytest.mark.parametrize("key", ["[[tool.deconvcalc]]", "[tool]\ndeconvcalc = 3\n[other]"])
+def test_a_table_of_another_form_is_an_error_and_not_left_out(key: str, tmp_path: Path) -> None:
+    path = written(tmp_path, f'{key}\nlayer = "nn.MaxPool2d(2)"\n', "pyproject.toml")
+    written(tmp_path, UP + "input = 28\noutput = 60\n")
+    for asked in (lambda: assertions.found_in(tmp_path), lambda: read(path)):
+        with pytest.raises(SpecError, match="is no table"):
+            asked()
+
+
+def test_an_input_that_nothing_is_said_of_is_an_error(tmp_path: Path) -> None:
+    for text in (
+        "sizes = [{input = 28, output = 60}, {input = 30}]\n",
+        "sizes = [{input = 28, output = 60}, {input = 30}]\nadmits = 'n > 1'\n",
+        "input = 3\ninputs = 'n even'\noutput = '2*n + 4'\n",
+    ):
+        with pytest.raises(SpecError, match="nothing is said of the input"):
+            read(written(tmp_path, UP + text))
+    text = "sizes = [{input = 28, output = 60}, {input = 30}]\nstride = '1/2'\n"
+    assert states(read(written(tmp_path, UP + text))) == ["passed"] * 3
+
+
+def test_what_is_said_of_all_sizes_is_asked_at_each(tmp_path: Path) -> None:
+    layer = '[[check]]\nlayer = "nn.ConvTranspose2d(8, 8, 3, stride=2)"\ncheckerboard = false\n'
+    assert states(read(written(tmp_path, layer + "sizes = [{input = 1}, {input = 28}]\n"))) == [
+        "passed",  # the places that one input is spread to overlap with no other's
+        "failed",
+    ]
+
+
+def test_no_two_checks_of_a_file_have_one_name(tmp_path: Path) -> None:
+    text = UP + "input = 28\noutput = 60\noutput_channels = 32\n"
+    text += UP.replace('"up"', '"up: output"') + "input = 28\noutput = 60\n"
+    names = [check.name for check in read(written(tmp_path, text)).checks]
+    assert names == ["up: output", "up: output_channels", "up: output (2)"]
+
+
+def test_a_file_that_only_verifies_may_be_read_without(tmp_path: Path) -> None:
+    text = 'verify = ["numpy"]\n' + UP + "input = 28\n"
+    assert states(read(written(tmp_path, text))) == ["passed"]
+    assert read(written(tmp_path, text), Options(())).checks == ()
+
+
+def test_many_files_take_no_more_processes_than_jobs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from deconvcalc.assertions import sharing
+
+    begun: list[int] = []
+    start = sharing._start
+
+    def counted(checks: Any, options: Options) -> Any:
+        begun.append(len(checks))
+        return start(checks, options)
+
+    monkeypatch.setattr(sharing, "_start", counted)
+    checks: list[assertions.Check] = []
+    for number in range(5):
+        text = UP + f"input = 28\noutput = {60 + (number == 3)}\n"
+        checks += read(written(tmp_path, text, f"{number}.toml")).checks
+    report = run(checks, jobs=2)
+    assert [one.state for one in report.outcomes] == ["passed"] * 3 + ["failed", "passed"]
+    assert [one.where for one in report.outcomes] == [check.where for check in checks]
+    assert begun == [3, 2]

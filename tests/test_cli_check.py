@@ -517,3 +517,51 @@ def test_a_first_file_of_a_model_that_never_runs(folder: Path) -> None:
     assert result.exit_code == 2
     assert "does not run" in result.stderr
     assert not (folder / "deconvcalc.toml").exists()
+
+
+# Files and pipes.
+
+
+def test_a_report_is_not_written_over_the_checks(folder: Path) -> None:
+    path = written(folder, GOOD)
+    for name in ("deconvcalc.toml", "./deconvcalc.toml", str(path)):
+        result = invoke("check", "--output", name)
+        assert result.exit_code == 2
+        assert "write over it" in result.stderr
+    assert path.read_text(encoding="utf-8") == GOOD
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes")
+def test_a_file_is_written_also_where_nobody_reads_the_terminal(folder: Path) -> None:
+    written(folder, BAD)
+    reader, writer = os.pipe()
+    os.close(reader)
+    try:
+        done = subprocess.run(
+            [*COMMAND, "check", "--output", "report.json"],
+            check=False,
+            stdout=writer,
+            stderr=subprocess.PIPE,
+            env={**os.environ, "PYTHONPATH": str(ROOT)},
+        )
+    finally:
+        os.close(writer)
+    assert done.returncode != 0
+    assert json.loads((folder / "report.json").read_text(encoding="utf-8"))["failed"] == 1
+
+
+def test_a_model_that_ends_the_program_is_an_error(folder: Path) -> None:
+    written(folder, "def net():\n    raise SystemExit(0)\n", "ending_net.py")
+    text = '[[check]]\nname = "end"\nmodel = "ending_net:net"\ninput = 9\noutput = 4\n'
+    written(folder, text + GOOD)
+    result = invoke("check", "--format", "json")
+    assert result.exit_code == 1
+    assert [one["state"] for one in json.loads(result.stdout)["checks"]] == ["error", "passed"]
+
+
+def test_a_report_of_a_run_that_was_cut_short_has_not_passed() -> None:
+    passed = Outcome("up", "output", "passed")
+    assert Report([passed]).state == "passed"
+    for one in (Report([passed], not_run=["next"]), Report([], not_run=["next"])):
+        assert one.state == "error"
+        assert one.exit_code != 0

@@ -336,6 +336,22 @@ def test_the_fixture_asks_the_checkers_of_the_run(pytester: pytest.Pytester) -> 
         assert expected in found.stdout.str()
 
 
+def test_a_marker_on_a_condition_is_an_error(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(
+        """
+        import deconvcalc as dc
+        import pytest
+
+        @pytest.mark.deconvcalc(verify="numpy")
+        def test_marked(assert_output_size):
+            assert_output_size(dc.MaxPool(2), "n even", "n//2")
+        """
+    )
+    found = run(pytester)
+    found.assert_outcomes(failed=1)
+    found.stdout.fnmatch_lines(["*verify needs an input*"])
+
+
 def test_checks_of_a_file_are_verified(pytester: pytest.Pytester) -> None:
     checks(pytester, GOOD)
     found = run(pytester, "-v", "--deconvcalc-verify", "numpy")

@@ -109,8 +109,9 @@ class Kind(Value):
         title: what it says, in a few words, for the documentation.
         schema: what the key may hold, as JSON schema.
         decide: decides one case.
-        asks: "input" where it needs a size, "inputs" where it needs conditions in n, "any" where a
-            size is welcome, "none" where it is of no use.
+        asks: "input" where it needs a size, "inputs" where it needs conditions in n, "any" where it
+            may be said of a size, or of all; "near" where a size only tells where to trace the
+            model, "none" where it is of no use.
     """
 
     __slots__ = _fields = ("name", "key", "title", "schema", "decide", "asks")

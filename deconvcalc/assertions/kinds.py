@@ -85,9 +85,9 @@ _ALL = (
         "the inputs that run: these, and no others",
         admissible,
         _CONDITION,
-        asks="any",
+        asks="near",
     ),
-    Kind("admits", "inputs that run, and others may", admits, _CONDITION, asks="any"),
+    Kind("admits", "inputs that run, and others may", admits, _CONDITION, asks="near"),
     Kind(
         "aligned",
         "whether every two branches that are merged have their pixel centres at the same places",
@@ -262,6 +262,8 @@ def outcome_of(kind: Kind, ready: Callable[[], Case], name: str, where: str | No
         if isinstance(fault, ModuleNotFoundError):
             return error("missing", f"{package} is not installed", f"pip install {package}")
         return error("broken", f"{package} is broken: {fault}")
+    except SystemExit as fault:  # no model's code ends the run, least of all with success
+        return error("raised", raised(fault, "the model").message)
     except TypeError as fault:
         if "is no model" not in str(fault):
             raise

@@ -7,7 +7,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any
 
 from deconvcalc.assertions.finding import Case, Finding, undecided, vacuous
-from deconvcalc.assertions.outputs import by_nodes, does_not_run
+from deconvcalc.assertions.outputs import by_nodes, does_not_run, there, ways
 from deconvcalc.errors import QueryError
 from deconvcalc.layers import ConvTranspose, Layer
 from deconvcalc.layers.base import picker
@@ -32,9 +32,16 @@ __all__ = ["aligned", "checkerboard", "field", "layer_of", "min_field", "nodes",
 
 def nodes(case: Case) -> Finding:
     """Nodes that are named are these layers, in every field; channels may be left open."""
+    if not isinstance(case.value, dict):
+        raise QueryError(f"nodes are said by their names, not as {case.value!r}", rule="nodes")
     found = case.subject.at(case.input) if case.input is not None else case.subject.anywhere()
     wrong, told = [], []
-    for node, text in by_nodes(found.model, case.value):
+    named = [
+        pair
+        for model in ([found.model] if case.input is not None else ways(found))
+        for pair in by_nodes(model, there(case.value, model, found.model))
+    ]
+    for node, text in named:
         wanted, got = parse(text), layer_of(node)
         told.append(f"{node.name} {wanted!r}")
         if got is None or not _is_same(wanted, got, node):
@@ -74,8 +81,9 @@ def _is_same(wanted: Layer, got: Layer, node: Node) -> bool:
 
 def aligned(case: Case) -> Finding:
     """Every two branches that are merged have their pixel centres at the same places."""
+    yes = _yes(case.value, "aligned")
     found = case.subject.at(case.input)
-    expected = "every skip aligned" if case.value else "a skip that is not aligned"
+    expected = "every skip aligned" if yes else "a skip that is not aligned"
     if not found.ok:
         return does_not_run(found, expected)
     wrong, not_known, count = [], [], 0
@@ -99,7 +107,7 @@ def aligned(case: Case) -> Finding:
         )
     got = "; ".join(wrong[:3]) + ("; ..." if len(wrong) > 3 else "") if wrong else "all aligned"
     hint = "Pad or crop both sides alike, or as the branch beside it does." if wrong else None
-    return Finding(bool(wrong) is not case.value, expected, got, wrong, (), hint)
+    return Finding(bool(wrong) is not yes, expected, got, wrong, (), hint)
 
 
 def _skips(found: Trace) -> Iterator[tuple[Node, int, Node, Node]]:
@@ -131,29 +139,46 @@ def _apart(mine: Field, its: Field) -> str | None:
 
 def checkerboard(case: Case) -> Finding:
     """No transposed convolution gives neighbouring outputs different numbers of taps."""
+    yes = _yes(case.value, "checkerboard")
     found = case.subject.at(case.input) if case.input is not None else case.subject.anywhere()
-    wrong: list[str] = []
-    for node in found.model.nodes:
-        layer = _transposed(node)
-        if layer is None:
-            continue
-        before = found.run.size(node.sources[0])
-        for axis in range(len(before)):
-            pick = picker(axis)
-            k, s, d = pick(layer.kernel_size), pick(layer.stride), pick(layer.dilation)
-            counts = tap_counts(k, s, d)
-            alone = case.input is not None and before[axis] == 1
-            if len(counts) > 1 and not alone:
-                taps = " and ".join(map(str, counts))
-                text = f"{node.name}: {taps} taps, for kernel {k}, stride {s}, dilation {d}"
-                at = f"  ({node.where})" if node.where else ""
-                if not wrong or not wrong[-1].startswith(text):
-                    wrong.append(f"{text}{at}")
-    expected = "a checkerboard" if case.value else "no checkerboard"
+    models = [found.model] if case.input is not None else ways(found)
+    nodes = [node for model in models for node in model.nodes]
+    wrong = [*dict.fromkeys(text for node in nodes for text in _uneven(node, case, found))]
+    expected = "a checkerboard" if yes else "no checkerboard"
     hint = "Take a kernel that is a multiple of the stride, or resize and convolve."
     got = "; ".join(wrong[:3]) + ("; ..." if len(wrong) > 3 else "") if wrong else "none"
-    ok = bool(wrong) is case.value
-    return Finding(ok, expected, got, wrong, (), hint if wrong and not case.value else None)
+    return Finding(
+        bool(wrong) is yes, expected, got, wrong, (), hint if wrong and not yes else None
+    )
+
+
+def _uneven(node: Node, case: Case, found: Trace) -> Iterator[str]:
+    """The axes along which a transposed convolution gives outputs different numbers of taps."""
+    layer = _transposed(node)
+    if layer is None:
+        return
+    for axis in range(len(node.sources[0].shape.extents)):
+        pick = picker(axis)
+        k, s, d = pick(layer.kernel_size), pick(layer.stride), pick(layer.dilation)
+        counts = tap_counts(k, s, d)
+        if len(counts) < 2:
+            continue
+        if case.input is not None and found.run.size(node.sources[0])[axis] == 1:
+            continue  # one input: no two of its outputs lie beside each other by another one's
+        taps = " and ".join(map(str, counts))
+        at = f"  ({node.where})" if node.where else ""
+        yield f"{node.name}: {taps} taps, for kernel {k}, stride {s}, dilation {d}{at}"
+
+
+def _yes(value: Any, key: str) -> bool:
+    """Whether something must hold or must not.
+
+    Raises:
+        QueryError: neither true nor false.
+    """
+    if not isinstance(value, bool):
+        raise QueryError(f"{key} is true or false, not {value!r}", rule=key)
+    return value
 
 
 def _transposed(node: Node) -> Any:

@@ -46,9 +46,10 @@ class Report(Value):
 
     @property
     def state(self) -> str:
-        """What all passed is "passed"; else "error" if one could not be decided, or "failed"."""
+        """Of all: "error" where one was not decided or not run; else "failed", or "passed"."""
         states = {one.state for one in self.outcomes}
-        return next((one for one in ("error", "failed") if one in states), "passed")
+        found = next((one for one in ("error", "failed") if one in states), "passed")
+        return "error" if found == "passed" and (self.not_run or not self.outcomes) else found
 
     @property
     def exit_code(self) -> int:

@@ -39,8 +39,8 @@ def shared(checks: Sequence[Check], options: Options, jobs: int) -> Generator[Ou
     queue: SimpleQueue[tuple[Place, Outcome] | int] = SimpleQueue()
     processes = [_start(one, options) for one in _shares(checks, min(jobs, MOST_JOBS))]
     threads = [
-        threading.Thread(target=_listen, args=(number, process, path, queue), daemon=True)
-        for number, (process, path, _) in enumerate(processes)
+        threading.Thread(target=_listen, args=(number, process, queue), daemon=True)
+        for number, (process, _) in enumerate(processes)
     ]
     try:
         for thread in threads:
@@ -48,9 +48,7 @@ def shared(checks: Sequence[Check], options: Options, jobs: int) -> Generator[Ou
         there: dict[Place, Outcome] = {}
         open_ones = set(range(len(processes)))
         owner = {
-            (path, place): number
-            for number, (_, path, places) in enumerate(processes)
-            for place in places
+            _place(check): number for number, (_, own) in enumerate(processes) for check in own
         }
         for check in checks:
             place = _place(check)
@@ -64,13 +62,13 @@ def shared(checks: Sequence[Check], options: Options, jobs: int) -> Generator[Ou
                 there[place] = _lost(check, processes[owner[place]][0].wait())
             yield there[place]
     finally:
-        for process, _, _ in processes:
+        for process, _ in processes:
             process.kill()
-        for process, _, _ in processes:
+        for process, _ in processes:
             process.wait()
         for thread in threads:
             thread.join()
-        for process, _, _ in processes:
+        for process, _ in processes:
             process.stdout.close()
 
 
@@ -79,18 +77,18 @@ def _place(check: Check) -> Place:
 
 
 def _shares(checks: Sequence[Check], jobs: int) -> list[list[Check]]:
-    """Checks of one file each, those of one model together, for so many processes or fewer."""
+    """Checks for so many processes or fewer, those of one model together."""
     groups: dict[tuple[str, int], list[Check]] = {}
     for check in checks:
         groups.setdefault((str(check.file), id(check.source)), []).append(check)
-    shares: dict[tuple[str, int], list[Check]] = {}
-    for number, ((path, _), group) in enumerate(groups.items()):
-        shares.setdefault((path, number % jobs), []).extend(group)
-    return list(shares.values())
+    shares: list[list[Check]] = [[] for _ in range(min(jobs, len(groups)))]
+    for number, group in enumerate(groups.values()):
+        shares[number % jobs] += group
+    return shares
 
 
-def _start(checks: Sequence[Check], options: Options) -> tuple[Any, str, list[int]]:
-    """A process that is told its checks, with its file and their numbers."""
+def _start(checks: Sequence[Check], options: Options) -> tuple[Any, Sequence[Check]]:
+    """A process that is told its checks, and those."""
     paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
     process = subprocess.Popen(
         # -P: not from the current directory, which may be a stranger's.
@@ -101,10 +99,8 @@ def _start(checks: Sequence[Check], options: Options) -> tuple[Any, str, list[in
         text=True,
         encoding="utf-8",
     )
-    path, places = str(checks[0].file), [check.number for check in checks]
     asked = {
-        "path": path,
-        "places": places,
+        "places": [_place(check) for check in checks],
         "verify": options.verify,
         "no_import": options.no_import,
         "outside": options.outside,
@@ -115,20 +111,20 @@ def _start(checks: Sequence[Check], options: Options) -> tuple[Any, str, list[in
         process.stdin.close()
     except OSError:
         pass  # it died at once: its checks are lost, and told so
-    return process, path, places
+    return process, checks
 
 
 def _listen(
     number: int,
     process: Any,
-    path: str,
     queue: SimpleQueue[tuple[Place, Outcome] | int],
 ) -> None:
     """Put in each answer of a process, and its number at the end."""
     try:
         for line in process.stdout:
             answer = json.loads(line)
-            queue.put(((path, answer["place"]), Outcome.from_record(answer["outcome"])))
+            path, place = answer["place"]
+            queue.put(((path, place), Outcome.from_record(answer["outcome"])))
     except (OSError, ValueError):
         pass  # it was killed in the middle of a line
     finally:

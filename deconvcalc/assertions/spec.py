@@ -121,10 +121,20 @@ def found_in(folder: str | Path = ".") -> tuple[Path, ...]:
 
 
 def _table(file: Toml) -> dict[str, Any] | None:
-    """[tool.deconvcalc], or None."""
+    """[tool.deconvcalc], or None.
+
+    Raises:
+        SpecError: it is there and no table, so that its checks would go unread.
+    """
     tools = file.data.get("tool")
     found = tools.get("deconvcalc") if isinstance(tools, dict) else None
-    return found if isinstance(found, dict) else None
+    if found is not None and not isinstance(found, dict):
+        raise file.fail(
+            "tool.deconvcalc is no table",
+            ("tool", "deconvcalc"),
+            "Write [[tool.deconvcalc.check]].",
+        )
+    return found
 
 
 def read(path: str | Path, options: Options | None = None) -> Spec:
@@ -182,8 +192,11 @@ class _Reader(Toml):
                     f"it makes more than {MOST_CHECKS:,} checks", ("check", number), "Split it."
                 )
         is_asked = self.options.verify or "verify" in self.table
+        names: set[str] = set()
         for place, check in enumerate(found):
             check.file, check.number = self.path.absolute(), place
+            check.name = _free(check.name, names)
+            names.add(check.name)
         if is_asked and self.options.verify != () and not any(one.input for one in found):
             raise self.fail(
                 "no check names an input, so there is nothing to verify",
@@ -200,11 +213,13 @@ class _Reader(Toml):
             raise self.fail(f"the name {name!r} is taken, at {self.names[name]}", (*place, "name"))
         self.names[name] = self.where(place)
         made = [*self.asserted(table, place, name, source)]
-        if not made and not ("verify" in table and self.options.verify == ()):
+        verifies = "verify" in table or ("verify" in self.table and self.points(table, place))
+        if not made and not (verifies and self.options.verify == ()):
             keys = ", ".join(dict.fromkeys([kind.key for kind in KINDS.values()]))
             raise self.fail(
                 "this check says nothing that must hold", place, f"It needs one of {keys}."
             )
+        self.check_used(table, place, made)
         if len(made) > 1:
             _name_apart(made, name)
         return made
@@ -276,13 +291,27 @@ class _Reader(Toml):
             if kind.key not in table or kind.key in ("output", "verify"):
                 continue
             at = (*place, kind.key)
-            everywhere = kind.asks == "input"
-            for size, _, _ in points if everywhere else (points[:1] or [(None, None, at)]):
+            asked = points[:1] if kind.asks == "near" else points
+            if not asked and kind.asks != "input":
+                asked = [(None, None, at)]
+            for size, _, _ in asked:
                 yield made(kind, at, table[kind.key], size)
         checkers = self.checkers(table)
         for size, _, near in points if checkers else ():
             at = (*place, "verify") if "verify" in table else near
             yield made(KINDS["verify"], at, checkers, size)
+
+    def check_used(self, table: dict[str, Any], place: Place, made: Sequence[Check]) -> None:
+        """Refuse an input that nothing is said of: it would never be asked about."""
+        if self.options.verify == ():  # what is left out may be what it is for
+            return
+        for size, _, at in self.points(table, place):
+            if not any(check.input == size for check in made):
+                raise self.fail(
+                    f"nothing is said of the input {size_text(size)}",
+                    (*place, "input") if "input" in table else at,
+                    "Write the output that must come out of it, or leave it out.",
+                )
 
     def check_needs(self, table: dict[str, Any], place: Place, points: Sequence[Any]) -> None:
         """Refuse what needs an input, or conditions, and has none."""
@@ -316,10 +345,16 @@ def _short(said: Any) -> str:
 def _name_apart(checks: list[Check], name: str) -> None:
     """Name the checks of a table by their kind, and by their input where that is not enough."""
     kinds = [check.kind.name for check in checks]
-    seen: dict[str, int] = {}
     for check in checks:
-        called = f"{name}: {check.kind.name}"
+        check.name = f"{name}: {check.kind.name}"
         if kinds.count(check.kind.name) > 1:
-            called += f" at {size_text(check.input)}"
-        seen[called] = seen.get(called, 0) + 1
-        check.name = called if seen[called] == 1 else f"{called} ({seen[called]})"
+            check.name += f" at {size_text(check.input)}"
+
+
+def _free(name: str, taken: set[str]) -> str:
+    """A name, with a number where it is taken."""
+    number, free = 1, name
+    while free in taken:
+        number += 1
+        free = f"{name} ({number})"
+    return free

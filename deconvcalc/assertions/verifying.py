@@ -57,7 +57,7 @@ def _whole(model: Any, found: Trace) -> list[str]:
     }
     try:
         shapes = forward(model, inputs)
-    except Exception as error:  # noqa: BLE001 - it is the user's own model: whatever it raises
+    except (Exception, SystemExit) as error:  # noqa: BLE001 - the user's own model: whatever it raises
         return [f"the model does not run: {raised(error, 'the model').message}"]
     outputs = found.model.outputs
     if len(shapes) != len(outputs):

@@ -1,6 +1,6 @@
-"""A process that runs some checks of a file: `python -m deconvcalc.assertions.worker`.
+"""A process that runs some checks of files: `python -m deconvcalc.assertions.worker`.
 
-It reads one line of JSON, the file, the options and the numbers of the checks, and writes a line
+It reads one line of JSON, the options, and the files and numbers of the checks, and writes a line
 for each outcome as it comes. What a model prints goes to standard error.
 """
 
@@ -22,10 +22,11 @@ def main() -> None:
     from deconvcalc.assertions.spec import read
 
     options = Options(asked["verify"], no_import=asked["no_import"], outside=asked["outside"])
-    checks = read(asked["path"], options).checks
-    for place in asked["places"]:
-        record = checks[place].run(options).to_record()
-        answers.write(json.dumps({"place": place, "outcome": record}) + "\n")
+    paths = dict.fromkeys([path for path, _ in asked["places"]])
+    files = {path: read(path, options).checks for path in paths}
+    for path, number in asked["places"]:
+        record = files[path][number].run(options).to_record()
+        answers.write(json.dumps({"place": [path, number], "outcome": record}) + "\n")
         answers.flush()
 
 

@@ -124,6 +124,7 @@ def command(
         paths = [_first(model, paths, options, rest)]
     with exit_2():
         checks = _checks(paths, options)
+        _spare(checks, outputs)
         report = _run(checks, options, rest)
     _write(report, form, outputs)
     sys.exit(report.exit_code)
@@ -233,18 +234,30 @@ def _write(report: Report, form: str, outputs: tuple[str, ...]) -> None:
     """Print the report, and then write it where it was asked for."""
     from deconvcalc.assertions.reports import FORMATS, SUFFIXES
 
-    if form == "text" and wants_rich():
-        _print(report)
-    else:
-        click.echo(FORMATS[form](report))
+    try:
+        if form == "text" and wants_rich():
+            _print(report)
+        else:
+            click.echo(FORMATS[form](report))
+    finally:  # the files are written also where nobody reads the terminal any more
+        for name in outputs:
+            chosen = SUFFIXES.get(Path(name).suffix.lower(), form)
+            try:
+                Path(name).write_text(
+                    FORMATS[chosen](report) + "\n", encoding="utf-8", errors="replace"
+                )
+            except OSError as error:
+                raise click.UsageError(
+                    f"{name} cannot be written: {error.strerror or error}"
+                ) from None
+
+
+def _spare(checks: list[Check], outputs: tuple[str, ...]) -> None:
+    """Refuse to write a report over a file of checks."""
+    files = {check.file.resolve() for check in checks}
     for name in outputs:
-        chosen = SUFFIXES.get(Path(name).suffix.lower(), form)
-        try:
-            Path(name).write_text(
-                FORMATS[chosen](report) + "\n", encoding="utf-8", errors="replace"
-            )
-        except OSError as error:
-            raise click.UsageError(f"{name} cannot be written: {error.strerror or error}") from None
+        if Path(name).resolve() in files:
+            raise click.UsageError(f"{name} has the checks: --output would write over it.")
 
 
 def _print(report: Report) -> None:

@@ -62,7 +62,7 @@ class Live:
             return _FORWARD[self.kind](self.model, arrays)
         except ImportError:
             raise
-        except Exception as error:  # it is the user's own code: whatever it raises
+        except (Exception, SystemExit) as error:  # it is the user's own code: whatever it raises
             raise raised(error, str(self)) from error
 
 
