@@ -247,3 +247,46 @@ def test_keras_models_cost_what_torch_counts_on_its_backend() -> None:
     assert len(found) == 8
     for name, (ours, its) in found.items():
         assert ours == its, name
+
+
+def features() -> tuple[Any, Any, Any]:
+    """A gate of features, as in squeeze and excitation; a gate of one pixel; a generator."""
+    import torch
+    from torch import nn
+
+    class Gate(nn.Module):  # type: ignore[misc]  # torch is read as Any
+        def __init__(self) -> None:
+            super().__init__()
+            self.conv, self.dense = nn.Conv2d(3, 8, 3, padding=1), nn.Linear(8, 8)
+            self.pool = nn.AdaptiveAvgPool2d(1)
+
+        def forward(self, x: Any) -> Any:
+            x = self.conv(x)
+            return x * torch.relu(self.dense(self.pool(x).flatten(1)))[:, :, None, None]
+
+    class Pixel(Gate):
+        def forward(self, x: Any) -> Any:
+            x = self.conv(x)
+            return x * x[:, :, 0, 0][:, :, None, None]
+
+    class Generator(nn.Module):  # type: ignore[misc]  # torch is read as Any
+        def __init__(self) -> None:
+            super().__init__()
+            self.dense, self.up = nn.Linear(5, 16), nn.ConvTranspose2d(4, 3, 4, 2, 1)
+
+        def forward(self, x: Any) -> Any:
+            return self.up(self.dense(x).unflatten(1, (4, 2, 2)))
+
+    return Gate(), Pixel(), Generator()
+
+
+def test_what_features_see_is_not_lost() -> None:
+    gate, pixel, generator = features()
+    found = dc.trace(gate, (9, 9), channels=3)
+    assert found.fields[found.model.outputs[-1].index] == (WHOLE, WHOLE)
+    assert support(positive(gate), 3, (9, 9), (4, 4)) == ((0, 8), (0, 8))
+    found = dc.trace(pixel, (9, 9), channels=3)  # a place far away, and what is near
+    assert found.fields[found.model.outputs[-1].index] == (None, None)
+    found = dc.trace(generator, (), channels=5)
+    assert found.fields[found.model.outputs[-1].index] == (WHOLE, WHOLE)
+    assert found.fields[0] == ()

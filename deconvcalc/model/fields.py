@@ -347,24 +347,35 @@ def fields(run: Run, source: Node | None = None) -> list[tuple[Seen, ...]]:
     made: list[tuple[Seen, ...]] = []
     for node in run.model.nodes:
         made.append(_seen(node, run, made, start))
-    return made
+    return [made[node.index] if node.shape.extents else () for node in run.model.nodes]
 
 
 def _seen(
     node: Node, run: Run, made: list[tuple[Seen, ...]], start: Node | None
 ) -> tuple[Seen, ...]:
-    axes = len(node.shape.extents)
-    operation = node.operation
+    """What a node sees along each axis; of features, which have none, what they see at all."""
+    operation, axes = node.operation, len(node.shape.extents)
+    count = max(axes, 1)
     if isinstance(operation, Input):
-        return (START if node is start else NOTHING,) * axes
-    before = [made[source.index] for source in node.sources]
+        own: Seen = START if axes else WHOLE
+        return (own if node is start else NOTHING,) * count
+    before = [
+        made[source.index] if source.shape.extents else made[source.index] * count
+        for source in node.sources
+    ]
+    every = {one for seen in before for one in seen}
+    if every <= {NOTHING}:
+        return (NOTHING,) * count
     if isinstance(operation, Given) and operation.mixes:
-        return (WHOLE,) * axes
-    if all(one is NOTHING for seen in before for one in seen):
-        return (NOTHING,) * axes
-    if isinstance(operation, (Add, Concat)):
+        return (WHOLE,) * count
+    merges = isinstance(operation, (Add, Concat))
+    if not axes or not (merges or node.sources[0].shape.extents):
+        # A matrix, or a reshape, mixes all places; anything else leaves features as they are.
+        mixes = isinstance(operation, Layer) and not isinstance(operation, Identity)
+        return (WHOLE if mixes or every <= {WHOLE, NOTHING} else None,) * count
+    if merges:
         return tuple([_merged(node, axis, before, run) for axis in range(axes)])
-    first = before[0] if before else ()
+    first = before[0]
     if isinstance(operation, (CropTo, PadTo)):
         return tuple([_moved(node, axis, first, run) for axis in range(axes)])
     layer = _layer(node)

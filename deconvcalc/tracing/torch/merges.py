@@ -36,7 +36,7 @@ def elementwise(tracer: Tracer, func: Any, args: Any, kwargs: Any) -> Any:
     first = traced[0]
     dims = tracer.known(first).dims
     others = [one for one in tensors if one is not first]
-    if all(_quiet(tracer.known(one).dims, dims) for one in others):
+    if all(not one.traced and _quiet(one.dims, dims) for one in map(tracer.known, others)):
         return _alone(tracer, func, args, kwargs, first)
     name = func.__name__
     go = Call(tracer, func, args, kwargs)
