@@ -398,8 +398,13 @@ def test_ctrl_c_tells_what_is_known(jobs: str, folder: Path) -> None:
     written(folder, slow, "slow_net.py")
     text = '[[check]]\nname = "slow"\nmodel = "slow_net:net"\ninput = 9\noutput = 4\n'
     written(folder, GOOD + text)
+    # Where pytest itself runs in the background, SIGINT is ignored unless somebody listens.
+    code = (
+        "import signal; signal.signal(signal.SIGINT, signal.default_int_handler); "
+        "from deconvcalc.__main__ import run; run()"
+    )
     process = subprocess.Popen(
-        [*COMMAND, "check", "--jobs", jobs, "--format", "json"],
+        [sys.executable, "-c", code, "check", "--jobs", jobs, "--format", "json"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
