@@ -50,9 +50,8 @@ class Reason:
     """Why there is no design.
 
     Attributes:
-        names: the arguments that the smallest relaxation changes; () where none is known.
         text: the reason as a sentence.
-        relaxation: for each of them the value that gives a design: a number, a range or a flag.
+        relaxation: for each of `names` the value that gives a design: a number, a range or a flag.
         relaxations: every argument that gives a design by itself when it is relaxed, and how.
         nearest: the nearest targets below and above that have a design within the same space, each
             like the target, or None where none was found.
@@ -80,7 +79,7 @@ class Reason:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """The arguments that the smallest relaxation changes."""
+        """The arguments that the smallest relaxation changes; () where none is known."""
         return tuple(self.relaxation)
 
     def to_record(self) -> dict[str, Any]:
